@@ -90,7 +90,8 @@ template <class Base, std::derived_from<Base> Type>
 class Register {
  public:
   Register(std::string name, std::string summary) {
-    Registry<Base>::kind().add({std::move(name), std::move(summary), [] { return std::make_shared<Type>(); }});
+    Registry<Base>::kind().add(
+        {std::move(name), std::move(summary), [] { return std::make_shared<Type>(); }});
   }
 };
 
@@ -154,8 +155,9 @@ class FieldVisitor {
                          const FieldInfo& info) = 0;
 };
 
-/// Fills a component from its YAML: a mapping of its fields, a scalar or list for its positional field, or null
-/// for defaults. Mistakes (unknown key with the nearest one, wrong type, out of range, missing) go to `errors`.
+/// Fills a component from its YAML: a mapping of its fields, a scalar or list for its positional field, or
+/// null for defaults. Mistakes (unknown key with the nearest one, wrong type, out of range, missing) go to
+/// `errors`.
 void read_component(const ConfigNode& node, Component& component, ConfigErrors& errors);
 /// Fills a slot from `name`, `name: value` or `{name: {...}}`.
 void read_slot(const ConfigNode& node, ComponentSlot& slot, ConfigErrors& errors);

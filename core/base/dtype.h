@@ -22,23 +22,41 @@ std::ostream& operator<<(std::ostream& out, DType dtype);
 template <class T>
 struct DTypeOf;
 template <>
-struct DTypeOf<float> { static constexpr DType value = DType::float32; };
+struct DTypeOf<float> {
+  static constexpr DType value = DType::float32;
+};
 template <>
-struct DTypeOf<double> { static constexpr DType value = DType::float64; };
+struct DTypeOf<double> {
+  static constexpr DType value = DType::float64;
+};
 template <>
-struct DTypeOf<float16> { static constexpr DType value = DType::float16; };
+struct DTypeOf<float16> {
+  static constexpr DType value = DType::float16;
+};
 template <>
-struct DTypeOf<bfloat16> { static constexpr DType value = DType::bfloat16; };
+struct DTypeOf<bfloat16> {
+  static constexpr DType value = DType::bfloat16;
+};
 template <>
-struct DTypeOf<std::int8_t> { static constexpr DType value = DType::int8; };
+struct DTypeOf<std::int8_t> {
+  static constexpr DType value = DType::int8;
+};
 template <>
-struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::uint8; };
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = DType::uint8;
+};
 template <>
-struct DTypeOf<std::int32_t> { static constexpr DType value = DType::int32; };
+struct DTypeOf<std::int32_t> {
+  static constexpr DType value = DType::int32;
+};
 template <>
-struct DTypeOf<std::int64_t> { static constexpr DType value = DType::int64; };
+struct DTypeOf<std::int64_t> {
+  static constexpr DType value = DType::int64;
+};
 template <>
-struct DTypeOf<bool> { static constexpr DType value = DType::boolean; };
+struct DTypeOf<bool> {
+  static constexpr DType value = DType::boolean;
+};
 
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
@@ -47,15 +65,24 @@ inline constexpr DType dtype_of = DTypeOf<T>::value;
 template <class Body>
 decltype(auto) visit_dtype(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::float32: return body.template operator()<float>();
-    case DType::float64: return body.template operator()<double>();
-    case DType::float16: return body.template operator()<float16>();
-    case DType::bfloat16: return body.template operator()<bfloat16>();
-    case DType::int8: return body.template operator()<std::int8_t>();
-    case DType::uint8: return body.template operator()<std::uint8_t>();
-    case DType::int32: return body.template operator()<std::int32_t>();
-    case DType::int64: return body.template operator()<std::int64_t>();
-    case DType::boolean: return body.template operator()<bool>();
+    case DType::float32:
+      return body.template operator()<float>();
+    case DType::float64:
+      return body.template operator()<double>();
+    case DType::float16:
+      return body.template operator()<float16>();
+    case DType::bfloat16:
+      return body.template operator()<bfloat16>();
+    case DType::int8:
+      return body.template operator()<std::int8_t>();
+    case DType::uint8:
+      return body.template operator()<std::uint8_t>();
+    case DType::int32:
+      return body.template operator()<std::int32_t>();
+    case DType::int64:
+      return body.template operator()<std::int64_t>();
+    case DType::boolean:
+      return body.template operator()<bool>();
   }
   __builtin_unreachable();
 }

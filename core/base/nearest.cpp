@@ -38,11 +38,13 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return best;
 }
 
-std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
+std::string unknown_name(std::string_view kind, std::string_view name,
+                         const std::vector<std::string>& known) {
   std::string list;
   for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
   const std::string nearest = nearest_name(name, known);
-  return text("unknown ", kind, " '", name, "'", nearest.empty() ? "" : text(", did you mean '", nearest, "'?"),
+  return text("unknown ", kind, " '", name, "'",
+              nearest.empty() ? "" : text(", did you mean '", nearest, "'?"),
               nearest.empty() ? ", expected one of " : " Known: ", list);
 }
 

@@ -6,7 +6,8 @@
 
 namespace slipway {
 
-/// The candidate with the smallest edit distance to `name`, or "" if none is near enough to be a typing error.
+/// The candidate with the smallest edit distance to `name`, or "" if none is near enough to be a typing
+/// error.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// "unknown layer 'relo', did you mean 'relu'? Known: a, b, c" - the one wording for every unknown name.

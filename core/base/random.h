@@ -33,7 +33,8 @@ struct Philox {
   static constexpr float uniform(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 };
 
-/// A key for one purpose: mixes the run's seed with a name ("dropout_3", "shuffle"), by FNV-1a and SplitMix64.
+/// A key for one purpose: mixes the run's seed with a name ("dropout_3", "shuffle"), by FNV-1a and
+/// SplitMix64.
 std::uint64_t random_key(std::uint64_t seed, std::string_view purpose);
 
 /// A sequence of draws from one Philox stream, for host code: initialisers, shuffles, augmentation.

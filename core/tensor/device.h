@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace slipway {
+
+enum class DeviceKind : std::uint8_t { cpu, cuda };
+inline constexpr int kDeviceKinds = 2;
+
+/// A place where tensors live and kernels run.
+struct Device {
+  DeviceKind kind = DeviceKind::cpu;
+  int index = 0;
+
+  friend bool operator==(const Device&, const Device&) = default;
+};
+/// "cpu", "cuda:0"
+std::string to_string(Device device);
+
+/// In-order queue of work on one device. On the CPU work is done at once by `threads` threads.
+struct Stream {
+  Device device;
+  int threads = 1;
+  bool deterministic = false;  // the same bits for every thread count
+  void* native = nullptr;      // cudaStream_t
+};
+
+/// Bytes of one device, 64-byte aligned, freed with the last owner. Contents start undefined.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Device device, std::size_t bytes);
+
+  std::byte* data() const { return data_.get(); }
+  std::size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+
+ private:
+  Device device_;
+  std::size_t bytes_ = 0;
+  std::shared_ptr<std::byte> data_;
+};
+
+}  // namespace slipway
