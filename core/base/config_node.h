@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ struct SourcePosition {
   int column = 0;
 };
 std::ostream& operator<<(std::ostream& out, const SourcePosition& where);
+/// File order.
+bool operator<(const SourcePosition& a, const SourcePosition& b);
 
 /// One value of a configuration file with the place it was read from. Immutable in shape, cheap to copy.
 class ConfigNode {
@@ -24,11 +27,15 @@ class ConfigNode {
   struct Entry;
 
   ConfigNode() = default;
-  /// Reads a YAML file; unreadable or malformed YAML is a UserError with FILE:LINE:COLUMN.
+  /// Reads a YAML file. Aliases and `<<` merges are resolved, a key given twice is a mistake, size and depth are
+  /// bounded; unreadable or malformed YAML is a UserError with FILE:LINE:COLUMN.
   static ConfigNode load(const std::string& path);
   /// Parses YAML from memory; `name` stands for the file in messages.
   static ConfigNode parse(std::string_view yaml, const std::string& name);
+  static ConfigNode make_null(SourcePosition where);
   static ConfigNode make_scalar(std::string value, SourcePosition where);
+  /// A scalar that is a string whatever it looks like.
+  static ConfigNode make_string(std::string value, SourcePosition where);
   static ConfigNode make_sequence(std::vector<ConfigNode> items, SourcePosition where);
   static ConfigNode make_mapping(std::vector<Entry> entries, SourcePosition where);
 
@@ -71,13 +78,16 @@ struct ConfigNode::Entry {
 /// Collects every mistake of a configuration so that a user sees all of them at once.
 class ConfigErrors {
  public:
+  /// The same mistake at the same place is kept once.
   void add(const SourcePosition& where, std::string_view message);
   bool empty() const { return messages_.empty(); }
+  /// "FILE:LINE:COLUMN: message" each, in file order.
   const std::vector<std::string>& messages() const { return messages_; }
   /// Throws one UserError with a line a mistake, in file order, if there are any.
   void throw_if_any() const;
 
  private:
+  std::vector<SourcePosition> positions_;  // of messages_
   std::vector<std::string> messages_;
 };
 
