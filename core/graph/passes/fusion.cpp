@@ -1,0 +1,96 @@
+#include "core/graph/passes/passes.h"
+#include "core/graph/passes/rewriter.h"
+
+namespace slipway {
+namespace {
+
+struct Match {
+  int producer = -1;
+  int output = 0;  // of the producer
+  int input = 0;   // of the consumer
+  OpPtr fused;
+  bool keeps_producer_outputs = false;
+};
+
+/// The earliest reader of any output of a node.
+int first_reader(const Graph& graph, int node) {
+  for (int i = node + 1; i < static_cast<int>(graph.nodes().size()); ++i) {
+    for (const Value input : graph.node(i).inputs) {
+      if (input.node == node) return i;
+    }
+  }
+  return static_cast<int>(graph.nodes().size());
+}
+
+Match find_match(const Graph& graph, int consumer, const std::vector<std::vector<int>>& uses) {
+  const Node& node = graph.node(consumer);
+  for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
+    const Value value = node.inputs[static_cast<std::size_t>(k)];
+    const Node& producer = graph.node(value.node);
+    if (producer.kind != NodeKind::op) continue;
+    if (uses[static_cast<std::size_t>(value.node)][static_cast<std::size_t>(value.output)] != 1) continue;
+    if (node.outputs.size() == 1 && first_reader(graph, value.node) == consumer) {
+      if (OpPtr fused = producer.op->fuse_consumer(value.output, *node.op, k)) {
+        return {value.node, value.output, k, std::move(fused), true};
+      }
+    }
+    if (producer.outputs.size() == 1) {
+      if (OpPtr fused = node.op->fuse_producer(*producer.op, k)) {
+        return {value.node, value.output, k, std::move(fused), false};
+      }
+    }
+  }
+  return {};
+}
+
+/// Replaces `consumer` by the fused op and drops the producer.
+Graph apply(const Graph& graph, int consumer, const Match& match) {
+  GraphRewriter rewrite(graph);
+  for (int i = 0; i < static_cast<int>(graph.nodes().size()); ++i) {
+    if (i == match.producer) continue;
+    if (i != consumer) {
+      rewrite.copy(i);
+      continue;
+    }
+    const Node& second = graph.node(consumer);
+    const Node& first = graph.node(match.producer);
+    Node fused = match.keeps_producer_outputs ? first : second;
+    fused.op = match.fused;
+    fused.inputs = rewrite(first.inputs);
+    for (int k = 0; k < static_cast<int>(second.inputs.size()); ++k) {
+      if (k != match.input) fused.inputs.push_back(rewrite(second.inputs[static_cast<std::size_t>(k)]));
+    }
+    if (match.keeps_producer_outputs) {
+      fused.outputs[static_cast<std::size_t>(match.output)] = second.outputs[0];
+    }
+    const int index = rewrite.to().append(std::move(fused));
+    if (match.keeps_producer_outputs) {
+      for (int k = 0; k < static_cast<int>(first.outputs.size()); ++k)
+        rewrite.set({match.producer, k}, {index, k});
+      rewrite.set({consumer, 0}, {index, match.output});
+    } else {
+      for (int k = 0; k < static_cast<int>(second.outputs.size()); ++k)
+        rewrite.set({consumer, k}, {index, k});
+    }
+  }
+  return std::move(rewrite).finish();
+}
+
+}  // namespace
+
+Graph fuse(const Graph& graph) {
+  Graph current = graph;
+  for (int i = 0; i < static_cast<int>(current.nodes().size());) {
+    Match match;
+    if (current.node(i).kind == NodeKind::op) match = find_match(current, i, count_uses(current));
+    if (match.fused) {
+      current = apply(current, i, match);
+      i -= 1;  // the fused node took one place less; look at it again
+    } else {
+      ++i;
+    }
+  }
+  return current;
+}
+
+}  // namespace slipway

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "core/graph/graph.h"
+#include "core/graph/structural_ops.h"
+
+namespace slipway {
+
+/// Drops nodes that no output and no update depends on. Inputs stay.
+Graph eliminate_dead_nodes(const Graph& graph);
+
+/// Merges producers with their only consumer where one of the two offers a fused op, until nothing changes.
+Graph fuse(const Graph& graph);
+
+/// Gives every value its placement in memory. Ops that choose layouts (convolutions) decide, their neighbours
+/// follow, reorders are inserted at the edges; a variable takes the layout of the first op that chooses for
+/// it, unless `fixed` says where it lies already. Outputs of the graph end up row-major.
+Graph assign_layouts(const Graph& graph, const Stream& stream, const StructuralOps& ops,
+                     const std::function<std::optional<Layout>(const std::string& variable)>& fixed);
+
+}  // namespace slipway

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/graph/op.h"
+
+namespace slipway {
+
+/// The few ops that graph transformations insert by themselves. core/ knows no concrete op: layers/ops
+/// supplies them.
+struct StructuralOps {
+  OpPtr add;                             // two values of one type
+  OpPtr (*ones)(const ValueType& type);  // no inputs
+  OpPtr (*reorder)(const Layout& to);    // one value, same elements in another layout
+};
+
+}  // namespace slipway

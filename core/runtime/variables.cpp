@@ -1,0 +1,84 @@
+#include "core/runtime/variables.h"
+
+#include <cstring>
+
+namespace slipway {
+
+VariableArena VariableArena::plan(const Graph& graph, const std::string& name,
+                                  const std::vector<Value>& variables) {
+  VariableArena arena{.name = name, .members = {}};
+  if (!variables.empty()) arena.dtype = graph.type(variables[0]).dtype;
+  for (const Value value : variables) {
+    const ValueType& type = graph.type(value);
+    require(type.dtype == arena.dtype, "arena '", name, "' holds ", arena.dtype, ", got ", type);
+    const std::int64_t elements = type.layout.extent(type.shape);
+    arena.members.push_back({graph.node(value.node).name, arena.elements, elements});
+    arena.elements += (elements + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  return arena;
+}
+
+void Variables::insert(const VariableSpec& spec, Tensor memory) {
+  if (spec.initialize) {
+    const Tensor host(spec.dtype, spec.shape);
+    spec.initialize(host);
+    copy_elements(host, memory);
+  }
+  tensors_[spec.name] = std::move(memory);
+}
+
+void Variables::allocate(const VariableArena& arena, const Graph& graph) {
+  require(!contains(arena.name), "variable '", arena.name, "' exists already");
+  const Tensor flat = Tensor::zeros(arena.dtype, Shape{arena.elements});
+  for (const VariableArena::Member& member : arena.members) {
+    const Value value = graph.find(member.name);
+    insert(graph.node(value.node).variable,
+           flat.shared(graph.type(value), static_cast<std::size_t>(member.offset) * size_of(arena.dtype)));
+  }
+  tensors_[arena.name] = flat;
+}
+
+void Variables::allocate(const Graph& graph) {
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != NodeKind::variable) continue;
+    const ValueType& type = node.outputs[0];
+    if (!contains(node.name)) {
+      Tensor memory(type, device_);
+      std::memset(memory.view().data, 0, type.bytes());
+      insert(node.variable, std::move(memory));
+      continue;
+    }
+    const ValueType& existing = (*this)[node.name].type();
+    require(existing.dtype == type.dtype && existing.shape == type.shape, "variable '", node.name, "' is ",
+            existing, ", but the graph expects ", type);
+  }
+}
+
+const Tensor& Variables::operator[](const std::string& name) const {
+  const auto found = tensors_.find(name);
+  require(found != tensors_.end(), "there is no variable '", name, "'");
+  return found->second;
+}
+
+std::optional<Layout> Variables::layout(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) return std::nullopt;
+  return found->second.type().layout;
+}
+
+std::vector<std::string> Variables::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
+  return names;
+}
+
+Tensor Variables::read(const std::string& name) const { return (*this)[name].clone(); }
+
+void Variables::write(const std::string& name, const Tensor& value) {
+  const Tensor& target = (*this)[name];
+  require(target.shape() == value.shape(), "variable '", name, "' has shape ", target.shape(), ", got ",
+          value.shape());
+  copy_elements(value, target);
+}
+
+}  // namespace slipway

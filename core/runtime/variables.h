@@ -1,0 +1,61 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/graph/graph.h"
+
+namespace slipway {
+
+/// Several variables one after another in one flat tensor, so that an optimizer, an all-reduce or a norm
+/// passes over all of them at once. Members start at multiples of kAlignment elements; the gaps are zero.
+struct VariableArena {
+  static constexpr std::int64_t kAlignment = 16;
+  struct Member {
+    std::string name;
+    std::int64_t offset = 0;    // in elements
+    std::int64_t elements = 0;  // of memory, blocked padding included
+  };
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<Member> members;
+  std::int64_t elements = 0;
+
+  /// Lays out variables of one dtype in the given order, with the layouts they have in the graph.
+  static VariableArena plan(const Graph& graph, const std::string& name, const std::vector<Value>& variables);
+};
+
+/// The memory of a model's variables by name, shared by every graph built for it (training, evaluation, any
+/// batch size).
+class Variables {
+ public:
+  explicit Variables(Device device = {}) : device_(device) {}
+
+  /// Allocates an arena and its members; the arena itself becomes a flat variable of its name. Members keep
+  /// the layouts that they have in `graph` and are initialised by their specs.
+  void allocate(const VariableArena& arena, const Graph& graph);
+  /// Allocates and initialises every variable of the graph that does not exist yet. An existing one must have
+  /// the same dtype and shape.
+  void allocate(const Graph& graph);
+
+  bool contains(const std::string& name) const { return tensors_.contains(name); }
+  const Tensor& operator[](const std::string& name) const;
+  /// Where a variable lies, for assign_layouts.
+  std::optional<Layout> layout(const std::string& name) const;
+  std::vector<std::string> names() const;
+
+  /// A row-major copy on the host.
+  Tensor read(const std::string& name) const;
+  /// Takes the values of a row-major host tensor of the same shape; dtypes are converted.
+  void write(const std::string& name, const Tensor& value);
+
+ private:
+  void insert(const VariableSpec& spec, Tensor memory);
+
+  Device device_;
+  std::map<std::string, Tensor> tensors_;
+};
+
+}  // namespace slipway
