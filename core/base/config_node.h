@@ -27,8 +27,8 @@ class ConfigNode {
   struct Entry;
 
   ConfigNode() = default;
-  /// Reads a YAML file. Aliases and `<<` merges are resolved, a key given twice is a mistake, size and depth are
-  /// bounded; unreadable or malformed YAML is a UserError with FILE:LINE:COLUMN.
+  /// Reads a YAML file. Aliases and `<<` merges are resolved, a key given twice is a mistake, size and depth
+  /// are bounded; unreadable or malformed YAML is a UserError with FILE:LINE:COLUMN.
   static ConfigNode load(const std::string& path);
   /// Parses YAML from memory; `name` stands for the file in messages.
   static ConfigNode parse(std::string_view yaml, const std::string& name);

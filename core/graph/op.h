@@ -142,8 +142,9 @@ class Op {
   /// For LayoutRule::chosen. `inputs` carry the layouts in which they arrive.
   virtual LayoutChoice choose_layouts(const Stream& stream, std::span<const ValueType> inputs,
                                       std::span<const ValueType> outputs) const;
-  /// True if output 0 is its inputs one after another in memory: the planner then lets producers write there.
-  virtual bool is_packing() const { return false; }
+  /// Byte offsets of the inputs in output 0, for an op that only puts its inputs side by side in memory: the
+  /// planner then lets their producers write there. Empty for every other op.
+  virtual std::vector<std::size_t> packing_offsets() const { return {}; }
 
   /// Fusion: this op followed by `consumer`, whose input `input` is this op's output `output`, as one op. Its
   /// inputs are this op's, then the consumer's others; its outputs are this op's with `output` replaced by

@@ -110,21 +110,21 @@ class MemoryPlanner {
   /// Lets the producers of a packing op's inputs write into its output.
   void place_packed_inputs(int i) {
     const Node& node = graph_.node(i);
-    if (node.kind != NodeKind::op || !node.op->is_packing()) return;
+    if (node.kind != NodeKind::op) return;
+    const std::vector<std::size_t> offsets = node.op->packing_offsets();
+    if (offsets.empty()) return;
     const int target = storage_of({i, 0});
     if (at(target).leaf != MemoryPlan::kArena || at(target).parent >= 0) return;
-    std::size_t offset = 0;
-    for (const Value input : node.inputs) {
-      const int index = storage_of(input);
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const int index = storage_of(node.inputs[k]);
       Storage& part = at(index);
-      const std::size_t bytes = graph_.type(input).bytes();
+      const std::size_t bytes = graph_.type(node.inputs[k]).bytes();
       if (index != target && part.leaf == MemoryPlan::kArena && part.parent < 0 && part.bytes == bytes) {
         part.parent = target;
-        part.parent_offset = offset;
+        part.parent_offset = offsets[k];
         at(target).first = std::min(at(target).first, part.first);
         at(target).last = std::max(at(target).last, part.last);
       }
-      offset += bytes;
     }
   }
 

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/graph/graph.h"
+
+namespace slipway {
+
+/// What a model is being built for.
+enum class Mode { training, inference };
+
+/// How a variable gets its first values: fills a host tensor, drawing from `random` if it wants to.
+using Initialize = std::function<void(const TensorView&, RandomSequence& random)>;
+
+/// Where a layer builds: the graph, the mode, and the dotted path that names what it adds.
+class Scope {
+ public:
+  struct Options {
+    Mode mode = Mode::training;
+    DType dtype = DType::float32;  // of parameters and activations
+    std::uint64_t seed = 1;
+  };
+  Scope(Graph& graph, Options options, std::string path = "")
+      : graph_(&graph), options_(options), path_(std::move(path)) {}
+
+  Graph& graph() const { return *graph_; }
+  bool training() const { return options_.mode == Mode::training; }
+  DType dtype() const { return options_.dtype; }
+  const std::string& path() const { return path_; }
+  const ValueType& type(Value value) const { return graph_->type(value); }
+  const Shape& shape(Value value) const { return graph_->type(value).shape; }
+
+  /// A scope one level deeper: "block1" inside "stage2" is "stage2.block1".
+  Scope child(const std::string& name) const { return {*graph_, options_, qualified(name)}; }
+  std::string qualified(const std::string& name) const { return path_.empty() ? name : path_ + "." + name; }
+  /// A random key for one purpose of this layer.
+  std::uint64_t key(const std::string& purpose) const {
+    return random_key(options_.seed, qualified(purpose));
+  }
+
+  struct Parameter {
+    std::string name;  // "weight"
+    Shape shape;
+    Initialize initialize;
+    bool decay = true;  // weight decay applies unless the optimizer's groups say otherwise
+  };
+  /// A learned variable "path.name" of the scope's dtype.
+  Value parameter(const Parameter& parameter) const {
+    const Philox source{.key = key(parameter.name)};
+    return graph_->variable({.name = qualified(parameter.name),
+                             .dtype = dtype(),
+                             .shape = parameter.shape,
+                             .initialize =
+                                 [source, initialize = parameter.initialize](const TensorView& view) {
+                                   RandomSequence random(source);
+                                   initialize(view, random);
+                                 },
+                             .trainable = true,
+                             .decay = parameter.decay});
+  }
+  /// A variable that is not learned, such as a running mean, filled with one value.
+  Value state(const std::string& name, const Shape& shape, double fill) const {
+    return graph_->variable({.name = qualified(name),
+                             .dtype = dtype(),
+                             .shape = shape,
+                             .initialize = [fill](const TensorView& view) {
+                               copy_elements(Tensor::full(view.dtype(), view.shape(), fill), view);
+                             }});
+  }
+
+  Value add(OpPtr op, std::vector<Value> inputs) const {
+    return graph_->add(std::move(op), std::move(inputs), path_);
+  }
+  std::vector<Value> add_all(OpPtr op, std::vector<Value> inputs) const {
+    return graph_->add_all(std::move(op), std::move(inputs), path_);
+  }
+
+ private:
+  Graph* graph_;
+  Options options_;
+  std::string path_;
+};
+
+}  // namespace slipway

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/tensor/device.h"
+
+namespace slipway::cpu {
+
+/// Elements below which a second thread costs more than it saves.
+inline constexpr std::int64_t kParallelGrain = 16384;
+
+/// Calls body(begin, end) over [0, count) in chunks of at least `grain`, spread over the stream's threads.
+/// The chunks depend on the thread count: for loops without reductions.
+template <class Body>
+void parallel_for(const Stream& stream, std::int64_t count, std::int64_t grain, Body&& body) {
+  const std::int64_t wanted = std::max<std::int64_t>(1, count / std::max<std::int64_t>(1, grain));
+  const int threads = static_cast<int>(std::min<std::int64_t>(stream.threads, wanted));
+  if (threads <= 1) {
+    if (count > 0) body(std::int64_t{0}, count);
+    return;
+  }
+  const std::int64_t chunk = ((count + threads - 1) / threads + 15) / 16 * 16;
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (int t = 0; t < threads; ++t) {
+    const std::int64_t begin = std::min(count, t * chunk), end = std::min(count, begin + chunk);
+    if (begin < end) body(begin, end);
+  }
+}
+
+/// Calls body(i) for every i of [0, count), spread over the stream's threads: for rows, channels, fixed
+/// chunks.
+template <class Body>
+void parallel_each(const Stream& stream, std::int64_t count, Body&& body) {
+  const int threads = static_cast<int>(std::min<std::int64_t>(stream.threads, count));
+  if (threads <= 1) {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) body(i);
+}
+
+}  // namespace slipway::cpu

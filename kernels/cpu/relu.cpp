@@ -1,0 +1,38 @@
+#include "kernels/relu.h"
+
+#include "kernels/cpu/float_types.h"
+#include "kernels/cpu/parallel.h"
+
+namespace slipway::cpu {
+namespace {
+
+void forward(const Stream& stream, const ReluArgs& args) {
+  visit_float(args.dtype, "relu_forward", [&]<class T>() {
+    const T* x = static_cast<const T*>(args.x);
+    T* y = static_cast<T*>(args.y);
+    const T slope = static_cast<T>(args.slope);
+    parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] > T(0) ? x[i] : slope * x[i];
+    });
+  });
+}
+
+void backward(const Stream& stream, const ReluGradientArgs& args) {
+  visit_float(args.dtype, "relu_backward", [&]<class T>() {
+    const T* dy = static_cast<const T*>(args.dy);
+    const T* y = static_cast<const T*>(args.y);
+    T* dx = static_cast<T*>(args.dx);
+    const T slope = static_cast<T>(args.slope);
+    parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) dx[i] = y[i] > T(0) ? dy[i] : slope * dy[i];
+    });
+  });
+}
+
+const KernelRegistrar<ReluArgs> kForward(relu_forward, DeviceKind::cpu, forward);
+const KernelRegistrar<ReluGradientArgs> kBackward(relu_backward, DeviceKind::cpu, backward);
+
+}  // namespace
+}  // namespace slipway::cpu

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/base/dtype.h"
+#include "core/runtime/kernel_slot.h"
+
+namespace slipway {
+
+/// y = max(x, slope * x), elementwise over `count` elements of memory; slope 0 is relu. In place if y == x.
+struct ReluArgs {
+  DType dtype;  // float32, float64
+  const void* x;
+  void* y;
+  std::int64_t count;
+  double slope;
+};
+inline constinit KernelSlot<ReluArgs> relu_forward{"relu_forward"};
+
+/// dx = y > 0 ? dy : slope * dy, from the output. In place if dx == dy.
+struct ReluGradientArgs {
+  DType dtype;
+  const void* dy;
+  const void* y;
+  void* dx;
+  std::int64_t count;
+  double slope;
+};
+inline constinit KernelSlot<ReluGradientArgs> relu_backward{"relu_backward"};
+
+}  // namespace slipway

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/graph/op.h"
+
+namespace slipway {
+
+/// y = max(x, 0); with slope s in [0, 1): y = x > 0 ? x : s x (leaky relu). Any shape, float32 and float64.
+class Relu : public Op {
+ public:
+  explicit Relu(double slope = 0) : slope_(slope) {}
+  double slope() const { return slope_; }
+
+  std::string_view name() const override { return slope_ == 0 ? "relu" : "leaky_relu"; }
+  std::string attributes() const override { return slope_ == 0 ? "" : text("slope=", slope_); }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<Value> vjp(VjpContext& context) const override;
+  void to_onnx(OnnxSink& sink) const override;
+  std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
+  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+
+ private:
+  double slope_;
+};
+
+}  // namespace slipway
