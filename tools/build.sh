@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Configures and builds Slipway into a directory. See --help.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TXT'
+usage: tools/build.sh [KIND] [-D NAME=VALUE ...]
+
+KIND is one of (default: release)
+  release   build/         as it is used: optimised, with the tests
+  asan      build-asan/    AddressSanitizer and UndefinedBehaviorSanitizer, with the fuzz targets; clang
+  tsan      build-tsan/    ThreadSanitizer; clang and its OpenMP runtime, which tells it of parallel regions
+
+Options that begin with -D are handed to CMake; docs/development.md lists those of Slipway.
+TXT
+}
+
+kind=release
+case ${1-} in
+  release | asan | tsan) kind=$1; shift ;;
+  -h | --help) usage; exit 0 ;;
+  -D* | "") ;;
+  *) echo "build.sh: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
+esac
+
+# Sanitizers are for finding mistakes: assertions on, and little optimisation, which compiles in half the time.
+case $kind in
+  release) directory=build options=(-D CMAKE_BUILD_TYPE=Release) ;;
+  asan) directory=build-asan options=(-D "SLIPWAY_SANITIZE=address,undefined" -D SLIPWAY_FUZZ=ON) ;;
+  tsan) directory=build-tsan options=(-D SLIPWAY_SANITIZE=thread) ;;
+esac
+if [ "$kind" != release ]; then
+  options+=(-D CMAKE_BUILD_TYPE=None -D "CMAKE_CXX_FLAGS=-O1" -D CMAKE_CXX_COMPILER=clang++ -D CMAKE_C_COMPILER=clang)
+fi
+
+# Objects are the same wherever the checkout lies, so that a fresh clone is served from ccache.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros
+cmake -S . -B "$directory" -G Ninja "${options[@]}" "$@" >"$directory.log" 2>&1 || { cat "$directory.log"; exit 1; }
+rm "$directory.log"
+nice ninja -C "$directory"
