@@ -41,6 +41,10 @@ struct FieldInfo {
   double above = -std::numeric_limits<double>::infinity();  // exclusive lower bound
   double below = std::numeric_limits<double>::infinity();   // exclusive upper bound
   std::vector<std::string> choices = {};                    // of a string field
+  const char* list_of =
+      "";  // of a ConfigNode field that holds a list of components: their kind, for the schema
+  const char* blocks_of =
+      "";  // of a ConfigNode field that holds blocks (config_blocks.h): the kind they consist of
 };
 
 /// What is known of one registered component: its name, one line about it, and how to make it.
@@ -69,7 +73,7 @@ class ComponentKind {
 
 /// Every component kind of the program, for `slipway docs` and `slipway schema`.
 const std::vector<ComponentKind*>& component_kinds();
-/// Called by Registry; a kind's name is unique.
+/// Called by Registry; the same name gives the same kind.
 ComponentKind& register_component_kind(std::string name);
 
 /// The registry of one kind: Base has `static constexpr const char* kKind` ("layer").
@@ -159,7 +163,8 @@ class FieldVisitor {
 /// null for defaults. Mistakes (unknown key with the nearest one, wrong type, out of range, missing) go to
 /// `errors`.
 void read_component(const ConfigNode& node, Component& component, ConfigErrors& errors);
-/// Fills a slot from `name`, `name: value` or `{name: {...}}`.
+/// Fills a slot from `name`, `name: value` or `{name: {...}}`; null leaves nothing chosen. After a mistake
+/// the slot is empty or incomplete.
 void read_slot(const ConfigNode& node, ComponentSlot& slot, ConfigErrors& errors);
 /// The component with every field's present value written out, defaults included.
 ConfigNode write_component(const Component& component);
