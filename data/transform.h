@@ -5,14 +5,12 @@
 #include <vector>
 
 #include "core/base/component.h"
+#include "core/base/mode.h"
 #include "core/base/random.h"
 #include "data/dataset.h"
 #include "data/graph_step.h"
 
 namespace slipway {
-
-/// Whether random transforms draw (training) or take their deterministic form (evaluation, prediction).
-enum class Mode { training, evaluation };
 
 /// What happens to one input feature between the dataset and the first layer. Either a HostTransform or a
 /// GraphTransform; the latter stand last.

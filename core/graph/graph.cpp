@@ -94,6 +94,12 @@ void Graph::update(Value variable, Value result) {
 
 void Graph::output(const std::string& name, Value value) { outputs_[name] = value; }
 
+Value Graph::drop_output(const std::string& name) {
+  const auto node = outputs_.extract(name);
+  require(!node.empty(), "graph: there is no output '", name, "'");
+  return node.mapped();
+}
+
 void Graph::set_layout(Value value, const Layout& layout) {
   nodes_[static_cast<std::size_t>(value.node)].outputs[static_cast<std::size_t>(value.output)].layout =
       layout;

@@ -67,6 +67,8 @@ class Graph {
   void update(Value variable, Value result);
   /// Names a value that can be read after a run.
   void output(const std::string& name, Value value);
+  /// Takes a name back and returns its value.
+  Value drop_output(const std::string& name);
   /// Gives the memory placement of a value; for the layout pass.
   void set_layout(Value value, const Layout& layout);
   /// Replaces a node's inputs by values of equal shapes that come before it; for passes.

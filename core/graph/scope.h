@@ -3,13 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "core/base/mode.h"
 #include "core/base/random.h"
 #include "core/graph/graph.h"
 
 namespace slipway {
-
-/// What a model is being built for.
-enum class Mode { training, inference };
 
 /// How a variable gets its first values: fills a host tensor, drawing from `random` if it wants to.
 using Initialize = std::function<void(const TensorView&, RandomSequence& random)>;

@@ -30,10 +30,6 @@ class LayoutPass {
         }
       }
     }
-    for (const auto& [name, value] : from().outputs()) {
-      const Value now = rewrite_(value);
-      rewrite_.set(value, in_layout(now, Layout::row_major(to().type(now).shape), name));
-    }
     return std::move(rewrite_).finish();
   }
 

@@ -16,7 +16,8 @@ Graph fuse(const Graph& graph);
 
 /// Gives every value its placement in memory. Ops that choose layouts (convolutions) decide, their neighbours
 /// follow, reorders are inserted at the edges; a variable takes the layout of the first op that chooses for
-/// it, unless `fixed` says where it lies already. Outputs of the graph end up row-major.
+/// it, unless `fixed` says where it lies already. Outputs of the graph keep the layout in which they are
+/// produced.
 Graph assign_layouts(const Graph& graph, const Stream& stream, const StructuralOps& ops,
                      const std::function<std::optional<Layout>(const std::string& variable)>& fixed);
 
