@@ -2,7 +2,8 @@
 
 namespace slipway {
 
-Executor::Executor(Graph graph, const Stream& stream, const Variables& variables, MemoryReuse reuse)
+Executor::Executor(Graph graph, const Stream& stream, const Variables& variables, const Buffer& workspace,
+                   MemoryReuse reuse)
     : stream_(stream), graph_(std::move(graph)) {
   std::vector<std::size_t> scratch(graph_.nodes().size(), 0);
   std::vector<std::unique_ptr<OpState>> states(graph_.nodes().size());
@@ -16,7 +17,7 @@ Executor::Executor(Graph graph, const Stream& stream, const Variables& variables
     scratch[i] = context.scratch_bytes;
   }
   memory_ = plan_memory(graph_, scratch, reuse);
-  arena_ = Buffer(stream_.device, memory_.arena_bytes);
+  arena_ = workspace.bytes() >= memory_.arena_bytes ? workspace : Buffer(stream_.device, memory_.arena_bytes);
 
   const auto view = [&](Value value) {
     return TensorView{address(memory_[value], variables), graph_.type(value)};

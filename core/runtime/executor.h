@@ -15,8 +15,9 @@ namespace slipway {
 /// A graph made ready to run: memory laid out, implementations chosen. run() allocates nothing.
 class Executor {
  public:
-  /// `variables` must hold every variable of the graph in the graph's layout, and outlive the executor.
-  Executor(Graph graph, const Stream& stream, const Variables& variables,
+  /// `variables` must hold every variable of the graph in the graph's layout; their memory must outlive the
+  /// executor. Executors that run in turn may share one `workspace`: it is used if it is large enough.
+  Executor(Graph graph, const Stream& stream, const Variables& variables, const Buffer& workspace = {},
            MemoryReuse reuse = MemoryReuse::shared);
 
   /// Binds an input to memory of the declared type; it is read during run().
@@ -25,11 +26,12 @@ class Executor {
   void run();
   /// Runs node by node and calls `after(node, context)` between; for profiling and for finding a bad value.
   void run(const std::function<void(int node, const OpContext&)>& after);
-  /// A named output, valid until the next run.
+  /// A named output in the layout in which it was computed, valid until the next run in this workspace.
   TensorView output(const std::string& name) const;
 
   const Graph& graph() const { return graph_; }
   const MemoryPlan& memory() const { return memory_; }
+  const Buffer& workspace() const { return arena_; }
 
  private:
   struct Step {

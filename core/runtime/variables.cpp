@@ -54,6 +54,18 @@ void Variables::allocate(const Graph& graph) {
   }
 }
 
+Variables Variables::with_arena(const VariableArena& arena, const std::string& flat) const {
+  const Tensor& memory = (*this)[flat];
+  require(memory.shape() == Shape{arena.elements}, "variable '", flat, "' is ", memory.type(),
+          ", but arena '", arena.name, "' has ", arena.elements, " elements");
+  Variables result = *this;
+  for (const VariableArena::Member& member : arena.members) {
+    result.tensors_[member.name] = memory.shared(
+        tensors_.at(member.name).type(), static_cast<std::size_t>(member.offset) * size_of(arena.dtype));
+  }
+  return result;
+}
+
 const Tensor& Variables::operator[](const std::string& name) const {
   const auto found = tensors_.find(name);
   require(found != tensors_.end(), "there is no variable '", name, "'");

@@ -40,6 +40,10 @@ class Variables {
   /// the same dtype and shape.
   void allocate(const Graph& graph);
 
+  /// The same variables, except that the members of `arena` lie in `flat`, a variable of the arena's size,
+  /// such as a moving average of the weights. Memory is shared.
+  Variables with_arena(const VariableArena& arena, const std::string& flat) const;
+
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   const Tensor& operator[](const std::string& name) const;
   /// Where a variable lies, for assign_layouts.
