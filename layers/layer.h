@@ -1,7 +1,9 @@
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/component.h"
 #include "core/graph/scope.h"
@@ -13,17 +15,31 @@ class Layer : public Component {
  public:
   static constexpr const char* kKind = "layer";
 
+  void fields(FieldVisitor& visit) final;
+  /// Lists the layer's own settings; every layer also has a `name`.
+  virtual void settings(FieldVisitor& visit) { static_cast<void>(visit); }
   /// Appends this layer to the scope's graph and returns its output. The scope's path is the layer's own
   /// name. Values are [batch, features...] or [batch, channels, height, width].
-  virtual Value build(const Scope& scope, std::span<const Value> inputs) const = 0;
+  virtual Value build(const Scope& scope, Value input) const = 0;
 
   std::string name;  // given in the configuration; "" takes the kind's name and a number
 };
 
-/// Builds `layer`, called `kind` in the configuration, as a child of `scope`, named by the user or by kind
-/// and number
-/// ("conv2d_2": the second conv2d of its parent; `numbers` counts them).
-Value build_child(const Scope& scope, const Slot<Layer>& layer, std::map<std::string, int>& numbers,
-                  std::span<const Value> inputs);
+/// A list of layers, each reading the one before.
+class LayerList {
+ public:
+  /// Adds the list as a field of a layer or a configuration.
+  void field(FieldVisitor& visit, const char* name, const FieldInfo& info) {
+    visit.field(name, layers_, info);
+  }
+  /// Builds the layers inside `scope`, each named by the user or by kind and number: "conv2d_2" is the second
+  /// conv2d of this list.
+  Value build(const Scope& scope, Value input) const;
+  bool empty() const { return layers_.empty(); }
+  const std::vector<Slot<Layer>>& layers() const { return layers_; }
+
+ private:
+  std::vector<Slot<Layer>> layers_;
+};
 
 }  // namespace slipway

@@ -6,9 +6,8 @@ namespace {
 
 class ReluLayer : public Layer {
  public:
-  void fields(FieldVisitor&) override {}
-  Value build(const Scope& scope, std::span<const Value> inputs) const override {
-    return scope.add(std::make_shared<Relu>(), {inputs[0]});
+  Value build(const Scope& scope, Value input) const override {
+    return scope.add(std::make_shared<Relu>(), {input});
   }
 };
 
