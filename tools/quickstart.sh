@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# From nothing to a trained model in JavaScript. See --help.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TXT'
+usage: tools/quickstart.sh
+
+Installs what is missing (Debian or Ubuntu packages: only that needs root), builds Slipway, fetches MNIST, trains
+configs/mnist_cnn.yaml, exports the model, and classifies all 10,000 test images with the export in Node.js, which has
+to agree with Slipway on every one. Run again, it repeats only what is out of date, and trains anew with --again.
+TXT
+}
+
+again=false
+case ${1-} in
+  "") ;;
+  --again) again=true ;;
+  -h | --help) usage; exit 0 ;;
+  *) echo "quickstart.sh: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
+esac
+
+step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+config=configs/mnist_cnn.yaml run=runs/mnist_cnn export=runs/mnist_cnn/export mnist=.cache/data/mnist
+
+step "1/6 Packages"
+tools/install_dependencies.sh build node
+tools/install_node_packages.sh
+
+step "2/6 Build"
+tools/build.sh release -D SLIPWAY_TESTS=OFF
+
+step "3/6 Data"
+tools/fetch_data.sh mnist
