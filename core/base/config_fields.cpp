@@ -213,9 +213,10 @@ std::string expectation(FieldType type, const FieldInfo& info, const ComponentKi
     case FieldType::slots:
       return "a list, each " + with_article(kind->name());
     case FieldType::yaml:
-      return "a value";
+      break;
   }
-  __builtin_unreachable();
+  if (*info.list_of != '\0') return "a list, each " + with_article(info.list_of);
+  return *info.blocks_of != '\0' ? "a mapping of names to blocks" : "a value";
 }
 
 const FieldSummary* positional_field(const std::vector<FieldSummary>& fields, const ConfigNode& value) {

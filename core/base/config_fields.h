@@ -48,4 +48,15 @@ std::string expectation(FieldType type, const FieldInfo& info, const ComponentKi
 /// The field that `name: value` sets when the value is no mapping, or null if the component has none.
 const FieldSummary* positional_field(const std::vector<FieldSummary>& fields, const ConfigNode& value);
 
+/// What messages call a component ("" at the root of a file), and where it is.
+struct Subject {
+  std::string name;
+  SourcePosition where;
+
+  std::string prefix() const { return name.empty() ? "" : name + ": "; }
+};
+
+/// read_component for a component that has a name; false after a mistake.
+bool read_fields(const ConfigNode& node, const Subject& subject, Component& component, ConfigErrors& errors);
+
 }  // namespace slipway

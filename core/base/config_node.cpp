@@ -141,10 +141,16 @@ ConfigNode ConfigNode::with(std::string_view path, std::string_view value) const
 }
 
 void ConfigErrors::add(const SourcePosition& where, std::string_view message) {
+  insert(where, where.file ? text(where, ": ", message) : std::string(message));
+}
+
+void ConfigErrors::add_all(const ConfigErrors& other) {
+  for (std::size_t i = 0; i < other.messages_.size(); ++i) insert(other.positions_[i], other.messages_[i]);
+}
+
+void ConfigErrors::insert(const SourcePosition& where, std::string line) {
   const auto after = std::upper_bound(positions_.begin(), positions_.end(), where);
   const auto index = after - positions_.begin();
-  std::string line = where.file ? text(where, ": ", message) : std::string(message);
-  // A block or an alias that is used twice would report its mistake twice.
   for (auto i = index; i > 0 && same_place(positions_[static_cast<std::size_t>(i - 1)], where); --i) {
     if (messages_[static_cast<std::size_t>(i - 1)] == line) return;
   }

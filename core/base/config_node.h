@@ -78,8 +78,9 @@ struct ConfigNode::Entry {
 /// Collects every mistake of a configuration so that a user sees all of them at once.
 class ConfigErrors {
  public:
-  /// The same mistake at the same place is kept once.
+  /// The same mistake at the same place is kept once: an alias or a block may be read several times.
   void add(const SourcePosition& where, std::string_view message);
+  void add_all(const ConfigErrors& other);
   bool empty() const { return messages_.empty(); }
   /// "FILE:LINE:COLUMN: message" each, in file order.
   const std::vector<std::string>& messages() const { return messages_; }
@@ -87,6 +88,8 @@ class ConfigErrors {
   void throw_if_any() const;
 
  private:
+  void insert(const SourcePosition& where, std::string line);
+
   std::vector<SourcePosition> positions_;  // of messages_
   std::vector<std::string> messages_;
 };

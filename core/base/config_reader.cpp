@@ -84,16 +84,6 @@ bool accepts(const FieldInfo& info, const std::string& value) {
   return info.choices.empty() || std::ranges::find(info.choices, value) != info.choices.end();
 }
 
-/// What messages call a component ("" at the root of a file), and where it is.
-struct Subject {
-  std::string name;
-  SourcePosition where;
-
-  std::string prefix() const { return name.empty() ? "" : name + ": "; }
-};
-
-/// False after a mistake.
-bool read_fields(const ConfigNode& node, const Subject& subject, Component& component, ConfigErrors& errors);
 bool read_chosen(const ConfigNode& node, ComponentSlot& slot, ConfigErrors& errors);
 
 /// Reads the fields of one component from a mapping of them.
@@ -152,7 +142,13 @@ class FieldReader : public FieldVisitor {
     }
   }
   void field(const char* name, ConfigNode& value, const FieldInfo& info) override {
-    if (const ConfigNode::Entry* entry = find(name, FieldType::yaml, info)) value = entry->value;
+    const ConfigNode::Entry* entry = find(name, FieldType::yaml, info);
+    if (entry == nullptr) return;
+    value = entry->value;
+    const bool is_list = *info.list_of != '\0', is_blocks = *info.blocks_of != '\0';
+    const bool is_absent = value.is_null() && !info.required;
+    const bool fits = is_absent || (is_list ? value.is_sequence() : !is_blocks || value.is_mapping());
+    if (!fits) mistake(name, value, expectation(FieldType::yaml, info));
   }
 
  protected:
@@ -273,19 +269,6 @@ bool check_keys(const ConfigNode& mapping, const Subject& subject, const std::ve
   return ok;
 }
 
-bool read_fields(const ConfigNode& node, const Subject& subject, Component& component, ConfigErrors& errors) {
-  component.where = subject.where;
-  const std::vector<FieldSummary> fields = list_fields(component);
-  const ConfigNode mapping = as_mapping(node, subject, fields, errors);
-  if (!mapping.is_mapping()) return false;
-  const bool keys_known = check_keys(mapping, subject, fields, errors);
-  FieldReader reader(mapping, subject, errors);
-  component.fields(reader);
-  const bool ok = keys_known && reader.ok();
-  if (ok) component.check(errors);
-  return ok;
-}
-
 bool read_chosen(const ConfigNode& node, ComponentSlot& slot, ConfigErrors& errors) {
   slot.name.clear();
   slot.component = nullptr;
@@ -314,6 +297,19 @@ bool read_chosen(const ConfigNode& node, ComponentSlot& slot, ConfigErrors& erro
 }
 
 }  // namespace
+
+bool read_fields(const ConfigNode& node, const Subject& subject, Component& component, ConfigErrors& errors) {
+  component.where = subject.where;
+  const std::vector<FieldSummary> fields = list_fields(component);
+  const ConfigNode mapping = as_mapping(node, subject, fields, errors);
+  if (!mapping.is_mapping()) return false;
+  const bool keys_known = check_keys(mapping, subject, fields, errors);
+  FieldReader reader(mapping, subject, errors);
+  component.fields(reader);
+  const bool ok = keys_known && reader.ok();
+  if (ok) component.check(errors);
+  return ok;
+}
 
 void read_component(const ConfigNode& node, Component& component, ConfigErrors& errors) {
   read_fields(node, {"", node.where()}, component, errors);
