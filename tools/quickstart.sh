@@ -33,3 +33,24 @@ tools/build.sh release -D SLIPWAY_TESTS=OFF
 
 step "3/6 Data"
 tools/fetch_data.sh mnist
+
+step "4/6 Train"
+if ! $again && [ $run/checkpoints/best.h5 -nt $config ]; then
+  echo "$run is trained already; tools/quickstart.sh --again trains it anew."
+else
+  rm -rf $run
+  build/slipway train $config
+fi
+
+step "5/6 Export"
+build/slipway export $run -o $export
+
+step "6/6 Compare Slipway with Node.js on 10,000 test images"
+build/slipway predict $run $mnist/t10k-images-idx3-ubyte --format csv -o $run/predictions.csv
+node tools/web/verify/classify_idx.mjs --model $export/model.onnx --images $mnist/t10k-images-idx3-ubyte \
+  --labels $mnist/t10k-labels-idx1-ubyte --predictions $run/predictions.csv >$run/onnxruntime-node.json
+build/slipway evaluate $run --split test --json >$run/evaluation.json
+
+step "Summary"
+node tools/web/verify/summary.mjs $run/evaluation.json $run/onnxruntime-node.json
+echo "Run directory: $run (report.html shows curves and mistakes); the export for JavaScript: $export"
