@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <iostream>
+
+#include "core/base/error.h"
+#include "tools/slipway/verb.h"
+
+namespace slipway {
+
+std::vector<std::shared_ptr<Verb>>& verbs() {
+  static std::vector<std::shared_ptr<Verb>> all;
+  return all;
+}
+
+std::unique_ptr<CLI::App> make_command_line() {
+  auto app =
+      std::make_unique<CLI::App>("Slipway trains models from YAML and delivers them as ONNX.", "slipway");
+  app->require_subcommand(1);
+  app->get_formatter()->column_width(34);
+  app->footer("`slipway COMMAND --help` explains a command, `slipway docs NAME` a part of a configuration.");
+  std::sort(verbs().begin(), verbs().end(),
+            [](const auto& a, const auto& b) { return a->name() < b->name(); });
+  for (const std::shared_ptr<Verb>& verb : verbs()) {
+    CLI::App* command = app->add_subcommand(verb->name(), verb->summary());
+    command->footer(verb->details());
+    verb->options(*command);
+  }
+  return app;
+}
+
+namespace {
+
+int run(int argc, char** argv) {
+  const std::unique_ptr<CLI::App> app = make_command_line();
+  try {
+    app->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app->exit(error) == 0 ? 0 : 2;
+  }
+  const auto chosen = std::find_if(verbs().begin(), verbs().end(),
+                                   [&](const auto& verb) { return app->got_subcommand(verb->name()); });
+  try {
+    return (*chosen)->run();
+  } catch (const UserError& error) {
+    std::cerr << "slipway " << (*chosen)->name() << ": " << error.what() << '\n';
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "slipway " << (*chosen)->name() << ": " << error.what() << '\n';
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace slipway
+
+int main(int argc, char** argv) { return slipway::run(argc, argv); }
