@@ -34,6 +34,6 @@ std::vector<GraphStep> compose(std::vector<GraphStep> steps);
 /// The shape of a batch after a step.
 Shape output_shape(const GraphStep& step, const Shape& batch);
 /// The step on the host: [N, ...] of any dtype to float32.
-Tensor apply(const GraphStep& step, const Tensor& batch);
+Tensor apply_step(const GraphStep& step, const Tensor& batch);
 
 }  // namespace slipway

@@ -43,7 +43,7 @@ class Loader {
   /// The next batch, or null once at each epoch's end; the call after that starts the next epoch. The batch
   /// is valid until the next call, which reuses its memory. Rethrows what went wrong with one of its samples.
   const Batch* next();
-  /// Where the next batch starts; {epoch + 1, 0} after the epoch's last batch.
+  /// Where the next batch starts. After an epoch's last batch: its end, at which next() gives null.
   LoaderState state() const;
   /// Continues from there. A state from another run of the same options gives the same batches.
   void seek(const LoaderState& state);

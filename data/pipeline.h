@@ -22,10 +22,12 @@ class Pipeline {
   /// What the first layer sees.
   const Schema& model() const { return model_; }
 
-  bool has_host_transforms() const;
-  /// Applies the host transforms of every input; `sample` is as the dataset gave it, `result` keeps its
-  /// memory. `scratch` holds what lies between.
-  void apply(Sample& sample, Sample& result, Sample& scratch, Mode mode, RandomSequence& random) const;
+  /// True if input `i` differs between dataset and batch.
+  bool has_host_transforms(std::size_t i) const { return i < inputs_.size() && !inputs_[i].host.empty(); }
+  /// Applies the host transforms of input `i`, at least one. `result` keeps its memory if it is of the right
+  /// type; `scratch` holds what lies between.
+  void apply(std::size_t i, const Tensor& source, Tensor& result, Sample& scratch, Mode mode,
+             RandomSequence& random) const;
 
   /// True while a graph transform waits for statistics.
   bool needs_statistics() const;

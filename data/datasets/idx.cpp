@@ -1,0 +1,118 @@
+#include <algorithm>
+
+#include "data/array_dataset.h"
+#include "data/formats/bytes.h"
+#include "data/formats/idx.h"
+
+namespace slipway {
+namespace {
+
+/// The values of an IDX file of rank 1 as labels; each must be below `classes`.
+Tensor to_labels(const Tensor& values, const std::string& path, std::int64_t classes) {
+  require_user(values.shape().rank() == 1 && !is_floating(values.dtype()), path, ": holds ", values.type(),
+               ", expected one integer label a sample");
+  const Tensor labels = values.cast(DType::int64);
+  const auto items = labels.as<std::int64_t>();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    require_user(items[i] >= 0 && items[i] < classes, path, ": label ", items[i], " of sample ", i,
+                 ", expected 0 to ", classes - 1);
+  }
+  return labels;
+}
+
+struct LabelledFiles {
+  std::string inputs, labels;
+};
+
+/// Pairs of IDX files: images of rank 3 [samples, height, width] get a channel axis, other ranks are taken as
+/// they are.
+class IdxBase : public ArrayDataset {
+ protected:
+  void load(const LabelledFiles& files, std::vector<std::string> labels) {
+    Tensor inputs = read_idx(files.inputs);
+    const Tensor classes = read_idx(files.labels);
+    const Shape shape = inputs.shape();
+    require_user(shape.rank() >= 2, files.inputs, ": holds ", inputs.type(),
+                 ", expected samples of at least one axis");
+    require_user(classes.shape().rank() != 1 || classes.shape()[0] == shape[0], files.labels, ": holds ",
+                 classes.shape()[0], " labels, ", files.inputs, " holds ", shape[0], " samples");
+    const bool image = shape.rank() == 3;
+    if (image) inputs = inputs.reshaped(shape.inserted(1, 1));
+    if (labels.empty()) labels = numbered_labels(count_classes(classes));
+    const Tensor targets = to_labels(classes, files.labels, static_cast<std::int64_t>(labels.size()));
+    const Feature input{.name = image ? "image" : "input",
+                        .kind = image ? Feature::Kind::image : Feature::Kind::tensor,
+                        .dtype = inputs.dtype(),
+                        .shape = inputs.shape().without(0)};
+    const Feature target{.name = "label",
+                         .kind = Feature::Kind::label,
+                         .dtype = DType::int64,
+                         .shape = {},
+                         .labels = std::move(labels)};
+    set({.inputs = {input}, .targets = {target}}, {inputs, targets});
+  }
+
+ private:
+  static std::int64_t count_classes(const Tensor& labels) {
+    constexpr double kMost = 1 << 20;  // more are a mistake, not classes
+    double most = 0;
+    if (!is_floating(labels.dtype()) && labels.shape().rank() == 1) {
+      for (std::int64_t i = 0; i < labels.elements(); ++i) most = std::max(most, labels.at({i}));
+    }
+    return static_cast<std::int64_t>(std::min(most, kMost)) + 1;
+  }
+};
+
+class Idx : public IdxBase {
+ public:
+  std::string inputs_path, labels_path;
+  std::vector<std::string> classes;
+
+  void fields(FieldVisitor& visit) override {
+    visit.field("inputs", inputs_path, {.help = "IDX file of the inputs, plain or gzip", .required = true});
+    visit.field("labels", labels_path, {.help = "IDX file of the labels, plain or gzip", .required = true});
+    visit.field("classes", classes, {.help = "names of the classes; empty: \"0\" to the largest label"});
+  }
+
+  void open(const std::string& base_directory) override {
+    load({resolve_path(base_directory, inputs_path), resolve_path(base_directory, labels_path)}, classes);
+  }
+};
+
+class Mnist : public IdxBase {
+ public:
+  std::string path, split = "train";
+  std::vector<std::string> classes = numbered_labels(10);
+
+  void fields(FieldVisitor& visit) override {
+    visit.field(
+        "path", path,
+        {.help = "directory of the four IDX files, plain or gzip", .required = true, .positional = true});
+    visit.field("split", split, {.help = "the 60,000 or the 10,000 samples", .choices = {"train", "test"}});
+    visit.field("classes", classes, {.help = "names of the classes, for other data in the same files"});
+  }
+
+  void open(const std::string& base_directory) override {
+    const std::string directory = resolve_path(base_directory, path);
+    const std::string prefix = split == "train" ? "train" : "t10k";
+    load({find(directory, prefix + "-images", "idx3"), find(directory, prefix + "-labels", "idx1")}, classes);
+  }
+
+ private:
+  static std::string find(const std::string& directory, const std::string& stem, const std::string& rank) {
+    for (const char* separator : {"-", "."}) {
+      for (const char* suffix : {"", ".gz"}) {
+        const auto file = std::filesystem::path(directory) / (stem + separator + rank + "-ubyte" + suffix);
+        if (std::filesystem::exists(file)) return file.string();
+      }
+    }
+    throw UserError(
+        text(directory, ": has no file ", stem, '-', rank, "-ubyte or ", stem, '-', rank, "-ubyte.gz"));
+  }
+};
+
+const Register<Dataset, Idx> registered_idx("idx", "inputs and labels in a pair of IDX files");
+const Register<Dataset, Mnist> registered_mnist("mnist", "MNIST, or other images in the same four IDX files");
+
+}  // namespace
+}  // namespace slipway

@@ -1,0 +1,124 @@
+#include "data/pipeline.h"
+
+#include "data/loader.h"
+
+namespace slipway {
+
+Pipeline::Pipeline(Schema dataset, std::vector<Slot<Transform>> transforms)
+    : source_(std::move(dataset)), batch_(source_), model_(source_), inputs_(source_.inputs.size()) {
+  for (const Slot<Transform>& slot : transforms) {
+    try {
+      const std::size_t i = input_of(slot);
+      if (auto host = std::dynamic_pointer_cast<HostTransform>(slot.component)) {
+        require_user(
+            inputs_[i].graph.empty(),
+            "works on single samples, so it must stand before those that become a part of the model");
+        batch_.inputs[i] = host->bind(batch_.inputs[i]);
+        model_.inputs[i] = batch_.inputs[i];
+        inputs_[i].host.push_back(std::move(host));
+      } else {
+        auto graph = std::dynamic_pointer_cast<GraphTransform>(slot.component);
+        require(graph != nullptr, "is neither a host nor a graph transform");
+        model_.inputs[i] = graph->bind(model_.inputs[i]);
+        inputs_[i].graph.push_back(std::move(graph));
+      }
+    } catch (const UserError& error) {
+      const std::string place = slot.where.line > 0 ? text(slot.where, ": ") : "";
+      throw UserError(text(place, "transform '", slot.name, "': ", error.what()));
+    }
+  }
+}
+
+std::size_t Pipeline::input_of(const Slot<Transform>& slot) const {
+  const std::string& name = slot->feature;
+  if (name.empty() && source_.inputs.size() == 1) return 0;
+  std::string known;
+  for (std::size_t i = 0; i < source_.inputs.size(); ++i) {
+    if (source_.inputs[i].name == name) return i;
+    known += (i > 0 ? ", " : "") + source_.inputs[i].name;
+  }
+  throw UserError(name.empty() ? text("there are several inputs; `feature` must name one of ", known)
+                               : text("no input is called '", name, "'; there are ", known));
+}
+
+void Pipeline::apply(std::size_t i, const Tensor& source, Tensor& result, Sample& scratch, Mode mode,
+                     RandomSequence& random) const {
+  const auto& host = inputs_[i].host;
+  require(!host.empty(), "input ", i, " has no host transforms");
+  if (scratch.size() + 1 < host.size()) scratch.resize(host.size() - 1);
+  const Tensor* from = &source;
+  for (std::size_t k = 0; k < host.size(); ++k) {
+    Tensor& to = k + 1 == host.size() ? result : scratch[k];
+    host[k]->apply(*from, to, mode, random);
+    from = &to;
+  }
+}
+
+bool Pipeline::needs_statistics() const {
+  for (const Input& input : inputs_) {
+    for (const auto& transform : input.graph) {
+      if (transform->needs_statistics()) return true;
+    }
+  }
+  return false;
+}
+
+void Pipeline::measure(const Dataset& training, int threads, const Progress& progress) {
+  constexpr std::int64_t kBatch = 256;
+  // A pass measures, for each input, the first transform that waits; a later one needs another pass.
+  while (needs_statistics()) {
+    struct Waiting {
+      std::size_t input;
+      std::vector<GraphStep> before;
+      GraphTransform* transform;
+      Statistics statistics;
+    };
+    std::vector<Waiting> waiting;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      std::vector<GraphStep> before;
+      for (const auto& transform : inputs_[i].graph) {
+        if (transform->needs_statistics()) {
+          waiting.push_back({i, compose(std::move(before)), transform.get(), {}});
+          break;
+        }
+        for (GraphStep& step : transform->steps()) before.push_back(std::move(step));
+      }
+    }
+    // The loader borrows what outlives it.
+    Loader loader(std::shared_ptr<const Dataset>(std::shared_ptr<void>(), &training),
+                  std::shared_ptr<const Pipeline>(std::shared_ptr<void>(), this),
+                  {.batch_size = kBatch, .workers = threads});
+    std::int64_t done = 0;
+    while (const Batch* batch = loader.next()) {
+      for (Waiting& entry : waiting) {
+        Tensor values = batch->tensors[entry.input];
+        for (const GraphStep& step : entry.before) values = apply_step(step, values);
+        entry.statistics.add(values.dtype() == DType::float32 ? values : values.cast(DType::float32));
+      }
+      done += batch->size();
+      if (progress) progress(done, loader.samples());
+    }
+    for (Waiting& entry : waiting) {
+      entry.transform->measured(entry.statistics);
+      require(!entry.transform->needs_statistics(),
+              "a transform still waits for the statistics it was given");
+    }
+  }
+}
+
+std::vector<GraphStep> Pipeline::steps(std::size_t i) const {
+  std::vector<GraphStep> steps;
+  for (const auto& transform : inputs_[i].graph) {
+    require(!transform->needs_statistics(), "input ", i, " waits for statistics; measure() comes first");
+    for (GraphStep& step : transform->steps()) steps.push_back(std::move(step));
+  }
+  return compose(std::move(steps));
+}
+
+Tensor Pipeline::preprocess(std::size_t i, const Tensor& batch) const {
+  Tensor values = batch;
+  for (const GraphStep& step : steps(i)) values = apply_step(step, values);
+  return values;
+}
+
+}  // namespace slipway
