@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/dtype.h"
+#include "core/runtime/kernel_slot.h"
+
+namespace slipway {
+
+/// The mean over all labelled positions of the cross-entropy between softmax(x) over the class axis and a
+/// target that puts 1 - s on the label and s / C on every class, each class weighted:
+///   loss = Σ_n [ (1 - s) w_y (log Σ_c e^x_c - x_y) + s / C Σ_c w_c (log Σ_k e^x_k - x_c) ] / Σ_n w_y
+/// and its gradient. A position whose label is `ignored_label` counts nowhere. A label outside [0, classes)
+/// makes the loss and all gradients NaN; nothing outside the arrays is touched.
+struct CrossEntropyArgs {
+  DType dtype;                 // of x, weights, loss, dx: float32, float64
+  const void* x;               // [outer, classes, inner]
+  const std::int64_t* labels;  // [outer, inner]
+  const void* weights;         // [classes], or null: all 1
+  void* loss;                  // []
+  void* dx;                    // [outer, classes, inner], may be x; null: loss only
+  std::int64_t outer;
+  std::int64_t classes;
+  std::int64_t inner;
+  std::int64_t ignored_label;
+  double smoothing;
+};
+inline constinit KernelSlot<CrossEntropyArgs> cross_entropy_kernel{"cross_entropy"};
+
+}  // namespace slipway

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "core/graph/op.h"
+
+namespace slipway {
+
+/// Softmax cross-entropy with the semantics of torch.nn.CrossEntropyLoss(reduction="mean"):
+/// (logits [N, C, ...], labels int64 [N, ...], optional class weights [C]) -> (loss [], gradient of the
+/// logits). The gradient falls out of the pass that computes the loss; an op made without it (`loss_only`)
+/// has one output and no vjp. If every label is ignored the loss is NaN, as in PyTorch; so it is if a label
+/// is out of range.
+class CrossEntropy : public Op {
+ public:
+  enum class Outputs { loss_and_gradient, loss_only };
+  struct Options {
+    double smoothing = 0;  // [0, 1)
+    std::int64_t ignored_label = kNothingIgnored;
+    Outputs outputs = Outputs::loss_and_gradient;
+  };
+  static constexpr std::int64_t kNothingIgnored = -100;  // PyTorch's default
+  explicit CrossEntropy(const Options& options) : options_(options) {}
+  CrossEntropy() : CrossEntropy(Options{}) {}
+
+  std::string_view name() const override { return "cross_entropy"; }
+  std::string attributes() const override;
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<Value> vjp(VjpContext& context) const override;
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  std::vector<InPlace> in_place() const override;
+
+ private:
+  bool with_gradient() const { return options_.outputs == Outputs::loss_and_gradient; }
+  Options options_;
+};
+
+}  // namespace slipway
