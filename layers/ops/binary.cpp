@@ -1,0 +1,87 @@
+#include "layers/ops/binary.h"
+
+#include <array>
+
+#include "core/graph/onnx_sink.h"
+#include "kernels/memory.h"
+
+namespace slipway {
+namespace {
+
+struct Row {
+  const char* name;
+  const char* onnx;  // null: gradients only
+  bool keeps_zero;   // f(0, 0) = 0: blocked padding stays as it must be
+};
+
+/// One row a BinaryFunction, in its order.
+constexpr std::array<Row, 7> kTable = {{{"add", "Add", true},
+                                        {"subtract", "Sub", true},
+                                        {"multiply", "Mul", true},
+                                        {"divide", "Div", false},
+                                        {"maximum", "Max", true},
+                                        {"minimum", "Min", true},
+                                        {"maximum_share", nullptr, false}}};
+
+const Row& row(BinaryFunction function) { return kTable[static_cast<std::size_t>(function)]; }
+
+/// How a row-major operand moves along each axis of the shape it is broadcast to.
+Dims broadcast_strides(const Shape& from, const Shape& to) {
+  const Dims dense = Layout::row_major(from).strides();
+  Dims strides = Dims::filled(to.rank(), 0);
+  const int missing = to.rank() - from.rank();
+  for (int i = 0; i < from.rank(); ++i) {
+    if (from[i] != 1) strides[missing + i] = dense[i];
+  }
+  return strides;
+}
+
+}  // namespace
+
+std::string_view Binary::name() const { return row(function_).name; }
+
+std::vector<ValueType> Binary::infer(std::span<const ValueType> inputs) const {
+  expect_inputs(*this, inputs, 2);
+  require(inputs[0].dtype == inputs[1].dtype, name(), ": operands ", inputs[0], " and ", inputs[1],
+          " differ in dtype");
+  try {
+    return {{inputs[0].dtype, broadcast(inputs[0].shape, inputs[1].shape)}};
+  } catch (const Error& error) {
+    throw Error(text(name(), ": ", error.what()));
+  }
+}
+
+void Binary::run(OpContext& context) const {
+  const TensorView &a = context.input(0), &b = context.input(1), &y = context.output();
+  BinaryArgs args{
+      .function = function_, .dtype = y.dtype(), .a = a.data, .b = b.data, .y = y.data, .shape = y.shape()};
+  if (y.type.is_row_major()) {
+    args.a_strides = broadcast_strides(a.shape(), y.shape());
+    args.b_strides = broadcast_strides(b.shape(), y.shape());
+  } else {  // one layout, or a scalar: memory order will do
+    args.shape = Shape{y.type.layout.extent(y.shape())};
+    args.a_strides = {a.shape() == y.shape() ? 1 : 0};
+    args.b_strides = {b.shape() == y.shape() ? 1 : 0};
+  }
+  binary(context.stream, args);
+  if (!row(function_).keeps_zero || a.shape() != b.shape()) zero_padding(context.stream, {.y = y});
+}
+
+std::vector<Value> Binary::vjp(VjpContext& context) const {
+  const Value dy = context.gradient();
+  if (function_ != BinaryFunction::add) return Op::vjp(context);
+  return {dy, dy};
+}
+
+Cost Binary::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  Cost cost = Op::cost(inputs, outputs);
+  cost.flops = static_cast<double>(outputs[0].elements());
+  return cost;
+}
+
+void Binary::to_onnx(OnnxSink& sink) const {
+  if (!row(function_).onnx) return Op::to_onnx(sink);
+  sink.emit(row(function_).onnx, {sink.input(0), sink.input(1)}, {sink.output(0)});
+}
+
+}  // namespace slipway

@@ -1,0 +1,23 @@
+#include "layers/ops/fill.h"
+
+#include "core/graph/onnx_sink.h"
+#include "kernels/memory.h"
+
+namespace slipway {
+
+std::vector<ValueType> Fill::infer(std::span<const ValueType> inputs) const {
+  expect_inputs(*this, inputs, 0);
+  return {{dtype_, shape_}};
+}
+
+void Fill::run(OpContext& context) const {
+  const TensorView& y = context.output();
+  fill(context.stream, {.dtype = dtype_, .y = y.data, .count = y.elements(), .value = value_});
+}
+
+void Fill::to_onnx(OnnxSink& sink) const {
+  const std::string value = sink.constant(Tensor::full(dtype_, {}, value_), "fill");
+  sink.emit("Expand", {value, sink.shape_of_output(0)}, {sink.output(0)});
+}
+
+}  // namespace slipway

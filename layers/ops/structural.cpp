@@ -1,0 +1,19 @@
+#include "layers/ops/structural.h"
+
+#include "layers/ops/binary.h"
+#include "layers/ops/fill.h"
+#include "layers/ops/reorder.h"
+
+namespace slipway {
+
+const StructuralOps& structural_ops() {
+  static const StructuralOps ops{
+      .add = std::make_shared<Binary>(BinaryFunction::add),
+      .ones = [](const ValueType& type) -> OpPtr {
+        return std::make_shared<Fill>(type.dtype, type.shape, 1);
+      },
+      .reorder = [](const Layout& to) -> OpPtr { return std::make_shared<Reorder>(to); }};
+  return ops;
+}
+
+}  // namespace slipway

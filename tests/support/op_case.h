@@ -1,0 +1,58 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/graph/op.h"
+#include "core/runtime/memory_plan.h"
+
+namespace slipway::test {
+
+/// One input of an op under test: random values between two bounds, the same whatever the precision.
+struct OpInput {
+  Shape shape;
+  double low = -2;
+  double high = 2;
+  std::optional<DType> dtype;  // of integers and bytes; else the floating-point type of the mode
+  bool differentiable = true;
+  Tensor value;  // instead of random ones; converted to the type of the mode
+};
+
+/// One use of an op. Every case is run in every mode that applies to it:
+///   gradient    float64 gradients against central differences
+///   precision   float32 results and gradients against float64
+///   threads     the same bits for 1, 2 and 3 threads where determinism is asked for
+///   memory      the same bits from shared as from separate memory, in place or not, and from run_op
+///   layouts     blocked and channels-last inputs give the values of row-major ones; padding stays zero
+///   onnx        onnxruntime computes the same from the exported model
+struct OpCase {
+  std::string name;  // letters, digits, underscores
+  OpPtr op;
+  std::vector<OpInput> inputs;
+  double tolerance = 1e-5;           // of float32, relative to the largest magnitude of the result
+  double gradient_tolerance = 1e-6;  // of float64 central differences
+  bool gradient = true;              // the op has one
+  bool onnx = true;                  // the op has an ONNX form
+};
+
+std::ostream& operator<<(std::ostream& out, const OpCase& op_case);
+
+/// The input of a case in a precision.
+Tensor make_input(const OpCase& op_case, int input, DType dtype);
+
+/// Largest |a - b| relative to the largest magnitude of b or 1; infinite if one is NaN where the other isn't.
+double relative_difference(const Tensor& a, const Tensor& b);
+
+/// The suite of all modes; OP_CASES instantiates it.
+class OpTest : public testing::TestWithParam<OpCase> {};
+
+}  // namespace slipway::test
+
+/// OP_CASES(Relu, {.name = "plain", .op = std::make_shared<Relu>(), .inputs = {{.shape = {3}}}}, ...);
+#define OP_CASES(NAME, ...)                                                                  \
+  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn(std::vector<OpCase> __VA_ARGS__), \
+                           [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; })
