@@ -40,18 +40,19 @@ class ConfigNodeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) fail(position(mark), "an alias inside of what it stands for");
-    charge(found->second.nodes, found->second.height, mark);
+    charge(found->second.cost, found->second.height, mark);
     add(Built(found->second), YAML::NullAnchor);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    charge(1, 0, mark);
+    const std::size_t cost = 1 + value.size() / kBytesPerValue;
+    charge(cost, 0, mark);
     check_tag(tag, mark);
     // yaml-cpp tags a quoted scalar "!".
     const bool quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     const auto make = quoted ? ConfigNode::make_string : ConfigNode::make_scalar;
-    add({make(value, position(mark)), 1, 0}, anchor);
+    add({make(value, position(mark)), cost, 0}, anchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -68,13 +69,14 @@ class ConfigNodeBuilder : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
-  static constexpr std::size_t kMaxNodes = 200'000;
+  static constexpr std::size_t kMaxValues = 200'000;
+  static constexpr std::size_t kBytesPerValue = 100;  // a longer scalar counts as several
   static constexpr int kMaxDepth = 100;
   static constexpr std::size_t kMaxKeyBytes = 200;
 
   struct Built {
     ConfigNode node;
-    std::size_t nodes = 0;  // of the tree, aliases counted as copies
+    std::size_t cost = 0;  // of the tree in values, aliases counted as copies
     int height = 0;
   };
 
@@ -89,7 +91,7 @@ class ConfigNodeBuilder : public YAML::EventHandler {
     bool is_mapping = false;
     SourcePosition where;
     YAML::anchor_t anchor = YAML::NullAnchor;
-    std::size_t nodes_before = 0;
+    std::size_t cost_before = 0;
     int height = 0;
     std::vector<ConfigNode> items;
     std::vector<ConfigNode::Entry> entries;
@@ -106,9 +108,9 @@ class ConfigNodeBuilder : public YAML::EventHandler {
 
   bool expects_key() const { return !frames_.empty() && frames_.back().is_mapping && !frames_.back().key; }
 
-  void charge(std::size_t nodes, int height, const YAML::Mark& mark) {
-    nodes_ += nodes;
-    if (nodes_ > kMaxNodes) fail(position(mark), text("more than ", kMaxNodes, " values, aliases included"));
+  void charge(std::size_t cost, int height, const YAML::Mark& mark) {
+    cost_ += cost;
+    if (cost_ > kMaxValues) fail(position(mark), text("more than ", kMaxValues, " values, aliases included"));
     if (static_cast<int>(frames_.size()) + height > kMaxDepth) {
       fail(position(mark), text("nested more than ", kMaxDepth, " levels deep"));
     }
@@ -128,7 +130,7 @@ class ConfigNodeBuilder : public YAML::EventHandler {
     frame.is_mapping = is_mapping;
     frame.where = position(mark);
     frame.anchor = anchor;
-    frame.nodes_before = nodes_ - 1;
+    frame.cost_before = cost_ - 1;
   }
 
   void close() {
@@ -141,7 +143,7 @@ class ConfigNodeBuilder : public YAML::EventHandler {
     }
     ConfigNode node = frame.is_mapping ? ConfigNode::make_mapping(std::move(frame.entries), frame.where)
                                        : ConfigNode::make_sequence(std::move(frame.items), frame.where);
-    add({std::move(node), nodes_ - frame.nodes_before, frame.height + 1}, frame.anchor);
+    add({std::move(node), cost_ - frame.cost_before, frame.height + 1}, frame.anchor);
   }
 
   void add(Built built, YAML::anchor_t anchor) {
@@ -192,7 +194,7 @@ class ConfigNodeBuilder : public YAML::EventHandler {
 
   std::shared_ptr<const std::string> file_;
   ConfigNode root_;
-  std::size_t nodes_ = 0;
+  std::size_t cost_ = 0;
   std::vector<Frame> frames_;
   std::unordered_map<YAML::anchor_t, Built> anchors_;
 };

@@ -104,6 +104,10 @@ TEST(ConfigNode, BoundsDepthSizeAndAliases) {
   }
   EXPECT_NE(parse_message(laughs).find("more than 200000 values, aliases included"), std::string::npos);
 
+  std::string long_text = "a: &a " + std::string(100'000, 'x') + "\nb: [";
+  for (int i = 0; i < 1000; ++i) long_text += "*a, ";
+  EXPECT_NE(parse_message(long_text + "]").find("more than 200000 values"), std::string::npos);
+
   std::string deep = "a0: &a0 [x]\n";
   for (int i = 1; i < 120; ++i) deep += text("a", i, ": &a", i, " [*a", i - 1, "]\n");
   EXPECT_NE(parse_message(deep).find("nested more than 100 levels deep"), std::string::npos);
