@@ -122,7 +122,7 @@ ConfigNode sample_choice(const ComponentKind& kind, int depth) {
   return ConfigNode::make_mapping({{first.first, {}, full_example(*make(first), depth + 1)}}, {});
 }
 
-/// A value for a field that has no default.
+/// A value for a field that has no default, or an element of it.
 ConfigNode sample_value(const FieldSummary& field, int depth) {
   const FieldType type = element_type(field.type);
   switch (type) {
@@ -135,13 +135,17 @@ ConfigNode sample_value(const FieldSummary& field, int depth) {
       return ConfigNode::make_string(field.info.choices.empty() ? "text" : field.info.choices[0], {});
     case FieldType::component:
       return full_example(*field.component, depth);
-    case FieldType::slot: {
-      ConfigNode choice = sample_choice(*field.kind, depth);
-      return field.type == FieldType::slots ? ConfigNode::make_sequence({std::move(choice)}, {}) : choice;
-    }
+    case FieldType::slot:
+      return sample_choice(*field.kind, depth);
     default:
-      return ConfigNode::make_sequence({}, {});
+      return {};
   }
+}
+
+ConfigNode sample(const FieldSummary& field, int depth) {
+  if (field.type == FieldType::yaml) return ConfigNode::make_sequence({}, {});
+  ConfigNode value = sample_value(field, depth);
+  return is_list(field.type) ? ConfigNode::make_sequence({std::move(value)}, {}) : value;
 }
 
 ConfigNode full_example(Component& component, int depth) {
@@ -149,7 +153,7 @@ ConfigNode full_example(Component& component, int depth) {
   for (const FieldSummary& field : list_fields(component)) {
     const bool has_inner = field.component != nullptr;
     if (field.type == FieldType::yaml && !field.info.required) continue;
-    ConfigNode value = field.info.required || has_inner ? sample_value(field, depth) : field.value;
+    ConfigNode value = field.info.required || has_inner ? sample(field, depth) : field.value;
     entries.push_back({field.name, {}, std::move(value)});
   }
   return ConfigNode::make_mapping(std::move(entries), {});
@@ -163,7 +167,7 @@ std::vector<ConfigNode> shorthand_examples(Component& component) {
   for (const FieldSummary& field : fields) {
     const bool others_needed = std::ranges::any_of(
         fields, [&](const FieldSummary& other) { return other.info.required && other.name != field.name; });
-    const ConfigNode value = field.info.required ? sample_value(field, 0) : field.value;
+    const ConfigNode value = field.info.required ? sample(field, 0) : field.value;
     // A value that the short form would give to another field needs the long one.
     const FieldSummary* taker = positional_field(fields, value);
     if (field.info.positional && !others_needed && taker->name == field.name) all.push_back(value);

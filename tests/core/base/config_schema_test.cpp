@@ -200,6 +200,20 @@ TEST(ComponentDocs, ShowFieldsAndHowToWriteThem) {
             "    factor: 2\n");
 }
 
+TEST(ComponentDocs, WriteAListAsAList) {
+  struct Ring : Component {
+    std::vector<std::int64_t> sizes;
+    void fields(FieldVisitor& visit) override {
+      visit.field("sizes", sizes, {.help = "", .required = true, .positional = true, .min = 20, .max = 30});
+    }
+  };
+  const std::string docs =
+      component_docs(ComponentKind("shape"), {"ring", "Round.", [] { return std::make_shared<Ring>(); }});
+  EXPECT_NE(docs.find("In short:\n\n  ring: [21]\n\nIn full:\n\n  ring:\n    sizes: [21]\n"),
+            std::string::npos)
+      << docs;
+}
+
 TEST(ComponentDocs, ShowExamplesThatRead) {
   const ComponentKind& kind = Registry<sample::Figure>::kind();
   for (const auto& [name, entry] : kind.entries()) {
