@@ -18,7 +18,7 @@ void Scale::run(OpContext& context) const {
                                 .x = context.input(0).data,
                                 .scale = context.input(1).data,
                                 .y = y.data,
-                                .count = y.type.layout.extent(y.shape())});
+                                .count = y.elements()});
 }
 
 }  // namespace slipway

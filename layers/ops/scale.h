@@ -4,7 +4,7 @@
 
 namespace slipway {
 
-/// y = x * s with a one-element s of the same dtype. Any shape and layout of x, float32 and float64. For the
+/// y = x * s with a one-element s of the same dtype. Any shape, float32 and float64. For the
 /// gradients of losses, which are known up to the factor that comes from behind: it has no gradient itself.
 class Scale : public Op {
  public:
@@ -12,7 +12,6 @@ class Scale : public Op {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void run(OpContext& context) const override;
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
 };
 
 }  // namespace slipway

@@ -65,7 +65,9 @@ CaseGraph build(const OpCase& op_case, DType dtype, Placement placement) {
   std::vector<Value> projected;
   for (std::size_t i = 0; i < built.outputs.size(); ++i) {
     built.graph.output(text("output", i), built.outputs[i]);
-    if (built.graph.type(built.outputs[i]).dtype == dtype) projected.push_back(built.outputs[i]);
+    const bool auxiliary = i + static_cast<std::size_t>(op_case.auxiliary_outputs) >= built.outputs.size();
+    if (built.graph.type(built.outputs[i]).dtype == dtype && !auxiliary)
+      projected.push_back(built.outputs[i]);
   }
   if (op_case.gradient) built.loss = built.graph.add(Projection(), projected);
   return built;

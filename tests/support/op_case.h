@@ -36,6 +36,7 @@ struct OpCase {
   double tolerance = 1e-5;           // of float32, relative to the largest magnitude of the result
   double gradient_tolerance = 1e-6;  // of float64 central differences
   bool gradient = true;              // the op has one
+  int auxiliary_outputs = 0;         // how many at the end only serve the gradient
   bool onnx = true;                  // the op has an ONNX form
 };
 

@@ -1,0 +1,61 @@
+#include "kernels/flat.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cpu/fixed_sum.h"
+#include "kernels/cpu/float_types.h"
+#include "kernels/cpu/parallel.h"
+
+namespace slipway::cpu {
+namespace {
+
+void clip_factor(const Stream& stream, const ClipFactorArgs& args) {
+  visit_float(args.dtype, "clip_factor", [&]<class T>() {
+    const T* x = static_cast<const T*>(args.x);
+    const double squares =
+        fixed_sum(stream, args.count, args.count, [=](std::int64_t begin, std::int64_t end) {
+          double sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (std::int64_t i = begin; i < end; ++i)
+            sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+          return sum;
+        });
+    const double norm = args.scale * std::sqrt(squares);
+    // Written so that a norm that is not a number makes such a factor, and the update is skipped.
+    const double clip = norm + 1e-6 <= args.max_norm ? 1 : args.max_norm / (norm + 1e-6);
+    *args.norm = static_cast<float>(norm);
+    *args.factor = std::isfinite(norm) ? static_cast<float>(args.scale * clip) : std::nanf("");
+  });
+}
+
+void accumulate(const Stream& stream, const AccumulateArgs& args) {
+  visit_float(args.dtype, "accumulate", [&]<class T>() {
+    T* sum = static_cast<T*>(args.sum);
+    const T* x = static_cast<const T*>(args.x);
+    parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) sum[i] += x[i];
+    });
+  });
+}
+
+void moving_average(const Stream& stream, const MovingAverageArgs& args) {
+  visit_float(args.dtype, "moving_average", [&]<class T>() {
+    T* average = static_cast<T*>(args.average);
+    const T* x = static_cast<const T*>(args.x);
+    const T fresh = static_cast<T>(*args.step == 0 ? 1 : 1 - args.decay);
+    const T kept = static_cast<T>(*args.step == 0 ? 0 : args.decay);
+    parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) average[i] = kept * average[i] + fresh * x[i];
+    });
+  });
+}
+
+const KernelRegistrar<ClipFactorArgs> kClipFactor(clip_factor_kernel, DeviceKind::cpu, clip_factor);
+const KernelRegistrar<AccumulateArgs> kAccumulate(accumulate_kernel, DeviceKind::cpu, accumulate);
+const KernelRegistrar<MovingAverageArgs> kAverage(moving_average_kernel, DeviceKind::cpu, moving_average);
+
+}  // namespace
+}  // namespace slipway::cpu

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/dtype.h"
+#include "core/runtime/kernel_slot.h"
+
+namespace slipway {
+
+/// The Euclidean norm of scale * x, and the factor that brings it down to max_norm:
+///   norm = scale ‖x‖;  factor = scale min(1, max_norm / (norm + 1e-6))
+/// Squares are summed in double precision over chunks that depend on `count` only.
+struct ClipFactorArgs {
+  DType dtype;  // of x: float32, float64
+  const void* x;
+  std::int64_t count;
+  double scale;
+  double max_norm;  // infinity: only measure
+  float* norm;      // []
+  float* factor;    // []
+};
+inline constinit KernelSlot<ClipFactorArgs> clip_factor_kernel{"clip_factor"};
+
+/// sum = sum + x over `count` elements.
+struct AccumulateArgs {
+  DType dtype;  // float32, float64
+  void* sum;
+  const void* x;
+  std::int64_t count;
+};
+inline constinit KernelSlot<AccumulateArgs> accumulate_kernel{"accumulate"};
+
+/// average = decay average + (1 - decay) x; after the first step, 0, average = x.
+struct MovingAverageArgs {
+  DType dtype;  // float32, float64
+  void* average;
+  const void* x;
+  const std::int64_t* step;  // []
+  std::int64_t count;
+  double decay;
+};
+inline constinit KernelSlot<MovingAverageArgs> moving_average_kernel{"moving_average"};
+
+}  // namespace slipway

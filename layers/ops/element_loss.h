@@ -1,0 +1,33 @@
+#pragma once
+
+#include "core/graph/op.h"
+#include "kernels/element_loss.h"
+
+namespace slipway {
+
+/// The mean of a loss of each element and its target, as torch.nn's with reduction="mean":
+/// (x [...], target of x's shape, axes of size 1 at its end left out or not, of x's dtype or int64,
+/// optional weights [C] of axis 1, [1] of all) -> (loss [], gradient of x). An op made for the loss only has
+/// one output and no vjp.
+class ElementLoss : public Op {
+ public:
+  enum class Outputs { loss_and_gradient, loss_only };
+  ElementLoss(const KernelSlot<ElementLossArgs>& kernel, Outputs outputs, double parameter = 0)
+      : kernel_(&kernel), outputs_(outputs), parameter_(parameter) {}
+
+  std::string_view name() const override { return kernel_->name(); }
+  std::string attributes() const override;
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<Value> vjp(VjpContext& context) const override;
+  Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  std::vector<InPlace> in_place() const override;
+
+ private:
+  bool with_gradient() const { return outputs_ == Outputs::loss_and_gradient; }
+  const KernelSlot<ElementLossArgs>* kernel_;
+  Outputs outputs_;
+  double parameter_;
+};
+
+}  // namespace slipway
