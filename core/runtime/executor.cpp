@@ -1,10 +1,13 @@
 #include "core/runtime/executor.h"
 
+#include "core/runtime/cpu_threads.h"
+
 namespace slipway {
 
 Executor::Executor(Graph graph, const Stream& stream, const Variables& variables, const Buffer& workspace,
                    MemoryReuse reuse)
     : stream_(stream), graph_(std::move(graph)) {
+  if (stream_.device.kind == DeviceKind::cpu) prepare_cpu_threads(stream_.threads);
   std::vector<std::size_t> scratch(graph_.nodes().size(), 0);
   std::vector<std::unique_ptr<OpState>> states(graph_.nodes().size());
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {

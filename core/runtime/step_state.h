@@ -11,6 +11,8 @@ struct StepState {
   static constexpr const char* kStep = "step_state.step";                   // int64[]: steps done so far
   static constexpr const char* kLearningRate = "step_state.learning_rate";  // float32[]
 
+  /// Whether a variable is one of these.
+  static bool owns(const std::string& name) { return name == kStep || name == kLearningRate; }
   /// The variable of that name in a graph, made on first use.
   static Value step(Graph& graph) { return variable(graph, kStep, DType::int64); }
   static Value learning_rate(Graph& graph) { return variable(graph, kLearningRate, DType::float32); }

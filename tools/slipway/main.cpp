@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include "core/base/error.h"
@@ -29,6 +32,16 @@ std::unique_ptr<CLI::App> make_command_line() {
 
 namespace {
 
+/// A thread that waits for others spins a little, then sleeps: OpenMP's default spins for so long that one other busy
+/// process makes a step ten times slower. The OpenMP library reads its settings when it is loaded, so the program
+/// starts itself again with them. A user's own settings stand.
+void settle_thread_waiting(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  setenv("GOMP_SPINCOUNT", "20000", 1);
+  execv("/proc/self/exe", argv);  // returns only if it failed; then the defaults have to do
+}
+
 int run(int argc, char** argv) {
   const std::unique_ptr<CLI::App> app = make_command_line();
   try {
@@ -52,4 +65,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace slipway
 
-int main(int argc, char** argv) { return slipway::run(argc, argv); }
+int main(int argc, char** argv) {
+  slipway::settle_thread_waiting(argv);
+  return slipway::run(argc, argv);
+}

@@ -80,11 +80,13 @@ Graph apply(const Graph& graph, int consumer, const Match& match) {
 
 Graph fuse(const Graph& graph) {
   Graph current = graph;
+  std::vector<std::vector<int>> uses = count_uses(current);
   for (int i = 0; i < static_cast<int>(current.nodes().size());) {
     Match match;
-    if (current.node(i).kind == NodeKind::op) match = find_match(current, i, count_uses(current));
+    if (current.node(i).kind == NodeKind::op) match = find_match(current, i, uses);
     if (match.fused) {
       current = apply(current, i, match);
+      uses = count_uses(current);
       i -= 1;  // the fused node took one place less; look at it again
     } else {
       ++i;
