@@ -16,7 +16,7 @@ def suite_results(report):
     passed, failed = 0, []
     for suite in report["testsuites"]:
         for test in suite["testsuite"]:
-            if "failures" in test or test.get("result") == "SKIPPED":
+            if "failures" in test or test.get("result") != "COMPLETED":  # skipped and disabled tests prove nothing
                 failed.append(f'{suite["name"]}.{test["name"]}')
             else:
                 passed += 1
