@@ -26,6 +26,7 @@ INCLUDES = {
     "tools": {"core", "kernels", "layers", "optim", "data", "tools"},
     "tests": {"core", "kernels", "layers", "optim", "data", "tools", "tests"},
 }
+IGNORED = re.compile(r"build.*|runs|\.cache|\.git|node_modules|__pycache__")  # as .gitignore has it
 # Written with a gap so that this file does not contain what it forbids.
 FORBIDDEN = [re.compile(word.replace("~", "")) for word in (
     r"(^|[^\w.$}])/wo~rk/", r"/tmp/te~am", r"registry\.np~mjs", r"deb\.deb~ian\.org", r"archive\.ubu~ntu", r"pypi\.o~rg")]
@@ -38,9 +39,10 @@ def listed_files(root):
                              check=True, capture_output=True).stdout
         names = [os.fsdecode(name) for name in out.split(b"\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        names = [os.path.relpath(os.path.join(where, name), root)
-                 for where, _, inside in os.walk(root) for name in inside]
-        names = [name for name in names if not re.match(r"(build[^/]*|runs|\.cache|\.git)/", name)]
+        names = []
+        for where, directories, inside in os.walk(root):
+            directories[:] = [name for name in directories if not IGNORED.fullmatch(name)]
+            names += [os.path.relpath(os.path.join(where, name), root) for name in inside]
     return sorted(name for name in set(names) if os.path.isfile(os.path.join(root, name)))
 
 

@@ -42,6 +42,11 @@ class LintTest(unittest.TestCase):
         self.write("scripts/run.sh", "true\n")
         self.assert_finds("tree", "scripts:1:")
 
+    def test_ignores_what_is_not_ours(self):
+        self.write("tools/web/verify/node_modules/zip/zip.js", "\n" * 500)
+        self.write("build/generated.cpp", "\n" * 500)
+        self.assert_finds("sizes")
+
     def test_includes(self):
         self.write("layers/linear.h", "#pragma once\n")
         self.write("core/base/a.cpp", '#include "layers/linear.h"\n')

@@ -32,9 +32,9 @@ std::unique_ptr<CLI::App> make_command_line() {
 
 namespace {
 
-/// A thread that waits for others spins a little, then sleeps: OpenMP's default spins for so long that one other busy
-/// process makes a step ten times slower. The OpenMP library reads its settings when it is loaded, so the program
-/// starts itself again with them. A user's own settings stand.
+/// A thread that waits for others spins a little, then sleeps: OpenMP's default spins for so long that one
+/// other busy process makes a step ten times slower. The OpenMP library reads its settings when it is loaded,
+/// so the program starts itself again with them. A user's own settings stand.
 void settle_thread_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   setenv("OMP_WAIT_POLICY", "active", 1);
