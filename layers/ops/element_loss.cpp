@@ -3,15 +3,12 @@
 #include "layers/ops/scale.h"
 
 namespace slipway {
-namespace {
 
 Shape without_trailing_ones(const Shape& shape) {
   Shape rest = shape;
   while (rest.rank() > 1 && rest.back() == 1) rest = rest.without(rest.rank() - 1);
   return rest;
 }
-
-}  // namespace
 
 std::string ElementLoss::attributes() const {
   std::string out = parameter_ == 0 ? "" : text("parameter=", parameter_);

@@ -5,6 +5,9 @@
 
 namespace slipway {
 
+/// [32, 1, 1] is as good as [32] for a target of one number a sample.
+Shape without_trailing_ones(const Shape& shape);
+
 /// The mean of a loss of each element and its target, as torch.nn's with reduction="mean":
 /// (x [...], target of x's shape, axes of size 1 at its end left out or not, of x's dtype or int64,
 /// optional weights [C] of axis 1, [1] of all) -> (loss [], gradient of x). An op made for the loss only has
