@@ -7,6 +7,8 @@
 
 namespace slipway {
 
+class Tuner;
+
 enum class DeviceKind : std::uint8_t { cpu, cuda };
 inline constexpr int kDeviceKinds = 2;
 
@@ -26,6 +28,7 @@ struct Stream {
   int threads = 1;
   bool deterministic = false;  // the same bits for every thread count
   void* native = nullptr;      // cudaStream_t
+  Tuner* tuner = nullptr;      // measures and remembers choices; none: fixed ones
 };
 
 /// Bytes of one device, 64-byte aligned, freed with the last owner. Contents start undefined.

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/graph/op.h"
+
+namespace slipway {
+
+/// A function with one implementation per kind of device, such as the factory of a kernel that has to be made
+/// ready for its shapes: declared in kernels/NAME.h, filled by a DeviceFunctionRegistrar.
+template <class Signature>
+class DeviceFunction;
+
+template <class Result, class... Args>
+class DeviceFunction<Result(const Stream&, Args...)> {
+ public:
+  using Function = Result (*)(const Stream&, Args...);
+
+  explicit constexpr DeviceFunction(const char* name) : name_(name) {}
+
+  /// Error if this build has no implementation for the stream's device.
+  Result operator()(const Stream& stream, Args... args) const {
+    const Function function = functions_[static_cast<std::size_t>(stream.device.kind)];
+    if (!function) throw Error(text(name_, ": no kernel for ", to_string(stream.device), " in this build"));
+    return function(stream, args...);
+  }
+  bool available(DeviceKind kind) const { return functions_[static_cast<std::size_t>(kind)] != nullptr; }
+  const char* name() const { return name_; }
+
+ private:
+  template <class>
+  friend class DeviceFunctionRegistrar;
+  const char* name_;
+  std::array<Function, kDeviceKinds> functions_{};
+};
+
+template <class Signature>
+class DeviceFunctionRegistrar {
+ public:
+  DeviceFunctionRegistrar(DeviceFunction<Signature>& slot, DeviceKind kind,
+                          typename DeviceFunction<Signature>::Function function) {
+    slot.functions_[static_cast<std::size_t>(kind)] = function;
+  }
+};
+
+/// A kernel made ready for one problem: code generated, an implementation chosen. Args hold pointers only.
+template <class Args>
+class PreparedKernel : public OpState {
+ public:
+  /// Memory that run() may use, 64-byte aligned; it is passed in Args.
+  virtual std::size_t scratch_bytes() const { return 0; }
+  virtual void run(const Stream& stream, const Args& args) = 0;
+};
+
+/// Makes the kernel for a problem: types with layouts, and attributes.
+template <class Problem, class Args>
+using PreparedKernelSlot =
+    DeviceFunction<std::unique_ptr<PreparedKernel<Args>>(const Stream&, const Problem&)>;
+
+}  // namespace slipway
