@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace slipway {
@@ -10,6 +11,9 @@ namespace slipway {
 /// (SC 2011): a pure function of key and counter, so that any element can be drawn by any thread.
 struct Philox {
   using Block = std::array<std::uint32_t, 4>;
+  static constexpr int kRounds = 10;
+  static constexpr std::uint32_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
+  static constexpr std::uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
 
   std::uint64_t key = 0;
   std::uint64_t stream = 0;  // upper half of the counter: a training step, an epoch, a sample
@@ -19,12 +23,12 @@ struct Philox {
     Block c = {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
                static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};
     std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
-    for (int round = 0; round < 10; ++round) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c[0], p1 = std::uint64_t{0xCD9E8D57u} * c[2];
+    for (int round = 0; round < kRounds; ++round) {
+      const std::uint64_t p0 = std::uint64_t{kMultiplier0} * c[0], p1 = std::uint64_t{kMultiplier1} * c[2];
       c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(p1),
            static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p0)};
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
+      k0 += kWeyl0;
+      k1 += kWeyl1;
     }
     return c;
   }
@@ -43,6 +47,8 @@ class RandomSequence {
   explicit RandomSequence(Philox source) : source_(source) {}
 
   std::uint32_t word();
+  /// The next words, the same as from calls of word() but many times faster.
+  void words(std::span<std::uint32_t> out);
   /// Uniform in [0, 1).
   double uniform();
   double uniform(double low, double high) { return low + (high - low) * uniform(); }

@@ -37,6 +37,15 @@ TEST(RandomSequence, DrawsFromTheWholeRange) {
   EXPECT_NEAR(squares / draws, 1, 5 * std::sqrt(2.0 / draws));
 }
 
+TEST(RandomSequence, DrawsManyWordsAsOneByOne) {
+  RandomSequence bulk({.key = 7, .stream = 9}), single({.key = 7, .stream = 9});
+  for (const std::size_t count : {3, 0, 64, 1, 200, 4, 129, 1000}) {
+    std::vector<std::uint32_t> words(count);
+    bulk.words(words);
+    for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(words[i], single.word()) << count << ' ' << i;
+  }
+}
+
 TEST(RandomKey, DependsOnSeedAndPurpose) {
   EXPECT_EQ(random_key(1, "shuffle"), random_key(1, "shuffle"));
   EXPECT_NE(random_key(1, "shuffle"), random_key(2, "shuffle"));
