@@ -1,0 +1,90 @@
+#include "tools/train/observers/metrics_files.h"
+
+#include <charconv>
+#include <set>
+
+#include "core/io/atomic_file.h"
+#include "tools/train/observers/history.h"
+
+namespace slipway {
+namespace {
+
+/// The shortest text that reads back as the same number.
+std::string csv_number(double value) {
+  char buffer[32];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+}
+
+/// A field as RFC 4180 has it.
+std::string csv_text(const std::string& value) {
+  if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
+  std::string quoted = "\"";
+  for (const char character : value) quoted += character == '"' ? "\"\"" : std::string(1, character);
+  return quoted + '"';
+}
+
+}  // namespace
+
+void MetricsFilesObserver::on_run_start(const RunInfo& info) {
+  steps_between_records_ = steps_between_records(info);
+  RunHistory history = read_history(jsonl_, info);
+  {
+    AtomicFile kept(jsonl_);
+    auto epoch = history.epochs.begin();
+    const auto write_epochs_before = [&](std::int64_t step) {
+      for (; epoch != history.epochs.end() && epoch->step < step; ++epoch) kept.write(to_json(*epoch) + '\n');
+    };
+    for (const StepRecord& record : history.steps) {
+      write_epochs_before(record.step);
+      kept.write(to_json(record) + '\n');
+    }
+    write_epochs_before(INT64_MAX);
+    kept.commit();
+  }
+  lines_.open(jsonl_, std::ios::app);
+  require(lines_.is_open(), "cannot append to ", jsonl_);
+  epochs_ = std::move(history.epochs);
+  write_csv();
+}
+
+void MetricsFilesObserver::append(const std::string& line) {
+  lines_ << line << '\n' << std::flush;
+  require(lines_.good(), "cannot append to ", jsonl_);
+}
+
+void MetricsFilesObserver::on_step(const StepRecord& record) {
+  if (record.step % steps_between_records_ == 0) append(to_json(record));
+}
+
+void MetricsFilesObserver::on_epoch_end(const EpochRecord& record) {
+  append(to_json(record));
+  epochs_.push_back(record);
+  epochs_.back().confusion.clear();
+  epochs_.back().mistakes.clear();
+  write_csv();
+}
+
+void MetricsFilesObserver::write_csv() const {
+  std::set<std::string> metrics;
+  for (const EpochRecord& record : epochs_) {
+    for (const auto& metric : record.metrics) metrics.insert(metric.first);
+  }
+  std::string csv = "epoch,step,seconds,samples_per_second,learning_rate,train_loss,best";
+  for (const std::string& name : metrics) csv += "," + csv_text("validation_" + name);
+  csv += '\n';
+  for (const EpochRecord& record : epochs_) {
+    csv += std::to_string(record.epoch + 1) + ',' + std::to_string(record.step);
+    for (const double value :
+         {record.seconds, record.samples_per_second, record.learning_rate, record.train_loss})
+      csv += ',' + csv_number(value);
+    csv += record.best ? ",1" : ",0";
+    for (const std::string& name : metrics) {
+      const auto found = record.metrics.find(name);
+      csv += ',' + (found == record.metrics.end() ? "" : csv_number(found->second));
+    }
+    csv += '\n';
+  }
+  write_file_atomically(csv_, csv);
+}
+
+}  // namespace slipway
