@@ -10,13 +10,40 @@ bool Feature::is_fixed() const {
 }
 
 std::ostream& operator<<(std::ostream& out, const Feature& feature) {
-  return out << feature.name << ' ' << feature.dtype << feature.shape;
+  out << feature.name << ' ' << feature.dtype << feature.shape;
+  const auto list = [&](const char* what, const auto& items, auto&& name) {
+    if (items.empty()) return;
+    constexpr std::size_t kShown = 5;
+    out << " of " << items.size() << ' ' << what << " (";
+    for (std::size_t i = 0; i < std::min(items.size(), kShown); ++i)
+      out << (i > 0 ? ", " : "") << name(items[i]);
+    out << (items.size() > kShown ? ", ...)" : ")");
+  };
+  list("classes", feature.labels, [](const std::string& label) { return label; });
+  list("columns", feature.columns, [](const Column& column) { return column.name; });
+  return out;
 }
 
 void ensure_type(Tensor& tensor, DType dtype, const Shape& shape) {
   const bool fits =
       tensor.defined() && tensor.dtype() == dtype && tensor.shape() == shape && tensor.type().is_row_major();
   if (!fits) tensor = Tensor(dtype, shape);
+}
+
+void Dataset::open_like(const std::string& base_directory, const Schema& training) {
+  expected_ = training;
+  open(base_directory);
+  const Schema got = schema();
+  const auto check = [](const std::vector<Feature>& wanted, const std::vector<Feature>& found) {
+    for (std::size_t i = 0; i < std::max(wanted.size(), found.size()); ++i) {
+      require_user(i < wanted.size() && i < found.size() && wanted[i] == found[i],
+                   "the data differ from those of training: expected ",
+                   i < wanted.size() ? text(wanted[i]) : "nothing more", ", got ",
+                   i < found.size() ? text(found[i]) : "nothing more");
+    }
+  };
+  check(training.inputs, got.inputs);
+  if (!got.targets.empty()) check(training.targets, got.targets);
 }
 
 std::int64_t Dataset::label(std::int64_t index) const {

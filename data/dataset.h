@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Column {
   std::string name;
   Kind kind = Kind::numeric;
   std::vector<std::string> labels = {};
+  friend bool operator==(const Column&, const Column&) = default;
 };
 
 /// One named part of a sample: what a model reads, or what it is to predict.
@@ -39,8 +41,9 @@ struct Feature {
 
   /// True if every sample has the same shape.
   bool is_fixed() const;
+  friend bool operator==(const Feature&, const Feature&) = default;
 };
-/// image uint8[3, -1, -1]
+/// image uint8[3, -1, -1], label int64[] of 10 classes (0, 1, ...)
 std::ostream& operator<<(std::ostream& out, const Feature& feature);
 
 struct Schema {
@@ -68,6 +71,9 @@ class Dataset : public Component {
   /// Finds and checks the files; relative paths start at `base_directory`. Called once, before all below.
   /// Missing or malformed files are UserErrors that name the file and line or byte.
   virtual void open(const std::string& base_directory) = 0;
+  /// Like open, for data that a model trained on `training` is to see: classes, categories and columns take
+  /// its order whatever the files hold; targets may be missing. A sample that differs is a UserError.
+  void open_like(const std::string& base_directory, const Schema& training);
   virtual Schema schema() const = 0;
   virtual std::int64_t size() const = 0;
   /// Reads sample `index` into `sample`, whose tensors keep their memory if they are of the right type (so a
@@ -77,6 +83,13 @@ class Dataset : public Component {
   virtual std::int64_t label(std::int64_t index) const;
   /// How messages and reports call a sample: "sample 17", "cat/0017.jpg".
   virtual std::string describe(std::int64_t index) const;
+
+ protected:
+  /// What open_like demands, for open() to follow; null if nothing.
+  const Schema* expected() const { return expected_ ? &*expected_ : nullptr; }
+
+ private:
+  std::optional<Schema> expected_;
 };
 
 /// Some samples of another dataset, in the given order.

@@ -38,6 +38,7 @@ class IdxBase : public ArrayDataset {
                  classes.shape()[0], " labels, ", files.inputs, " holds ", shape[0], " samples");
     const bool image = shape.rank() == 3;
     if (image) inputs = inputs.reshaped(shape.inserted(1, 1));
+    if (labels.empty() && expected() != nullptr) labels = expected()->targets.at(0).labels;
     if (labels.empty()) labels = numbered_labels(count_classes(classes));
     const Tensor targets = to_labels(classes, files.labels, static_cast<std::int64_t>(labels.size()));
     const Feature input{.name = image ? "image" : "input",
@@ -81,20 +82,20 @@ class Idx : public IdxBase {
 
 class Mnist : public IdxBase {
  public:
-  std::string path, split = "train";
+  std::string path, part = "train";
   std::vector<std::string> classes = numbered_labels(10);
 
   void fields(FieldVisitor& visit) override {
     visit.field(
         "path", path,
         {.help = "directory of the four IDX files, plain or gzip", .required = true, .positional = true});
-    visit.field("split", split, {.help = "the 60,000 or the 10,000 samples", .choices = {"train", "test"}});
+    visit.field("part", part, {.help = "the 60,000 or the 10,000 samples", .choices = {"train", "test"}});
     visit.field("classes", classes, {.help = "names of the classes, for other data in the same files"});
   }
 
   void open(const std::string& base_directory) override {
     const std::string directory = resolve_path(base_directory, path);
-    const std::string prefix = split == "train" ? "train" : "t10k";
+    const std::string prefix = part == "train" ? "train" : "t10k";
     load({find(directory, prefix + "-images", "idx3"), find(directory, prefix + "-labels", "idx1")}, classes);
   }
 

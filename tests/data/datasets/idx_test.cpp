@@ -85,15 +85,15 @@ TEST(MnistDataset, FindsPlainAndGzipFiles) {
   const auto train = open_dataset("mnist: .", directory.path());
   EXPECT_EQ(train->size(), 2);
   EXPECT_EQ(train->label(1), 4);
-  test::expect_parts(user_error([&] { open_dataset("mnist: {path: ., split: test}", directory.path()); }),
+  test::expect_parts(user_error([&] { open_dataset("mnist: {path: ., part: test}", directory.path()); }),
                      {directory.path(), "has no file t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz"});
   directory.write("t10k-labels-idx1-ubyte", idx_bytes(0x08, {2}, "\3\5"));
-  EXPECT_EQ(open_dataset("mnist: {path: ., split: test}", directory.path())->label(1), 5);
+  EXPECT_EQ(open_dataset("mnist: {path: ., part: test}", directory.path())->label(1), 5);
 }
 
 // The numbers of samples a class are those of the MNIST database.
 TEST(MnistDataset, ReadsTheRealFiles) {
-  const auto test = open_dataset("mnist: {path: .cache/data/mnist, split: test}", test::source_path("."));
+  const auto test = open_dataset("mnist: {path: .cache/data/mnist, part: test}", test::source_path("."));
   EXPECT_EQ(test->size(), 10000);
   EXPECT_EQ(test->schema().inputs[0].shape, (Shape{1, 28, 28}));
   std::vector<int> counts(10);
