@@ -1,0 +1,44 @@
+#include "kernels/dropout.h"
+
+#include <cmath>
+
+#include "kernels/cpu/float_types.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/philox_lanes.h"
+
+namespace slipway::cpu {
+namespace {
+
+constexpr std::int64_t kGroup = PhiloxLanes::kWords;
+
+void run(const Stream& stream, const DropoutArgs& args) {
+  visit_float(args.dtype, "dropout", [&]<class T>() {
+    const T* const all_x = static_cast<const T*>(args.x);
+    T* const all_y = static_cast<T*>(args.y);
+    const T scale = static_cast<T>(1 / (1 - args.probability));
+    const std::uint32_t dropped = static_cast<std::uint32_t>(std::llround(args.probability * 0x1p32 - 0.5));
+    const Philox source{.key = args.key, .stream = static_cast<std::uint64_t>(*args.step)};
+    const std::int64_t groups = (args.count + kGroup - 1) / kGroup;
+    parallel_for(stream, groups, kParallelGrain / kGroup, [=, &args](std::int64_t begin, std::int64_t end) {
+      PhiloxLanes random;
+      const std::uint32_t* words = random.words[0];
+      for (std::int64_t group = begin; group < end; ++group) {
+        random.draw(source, static_cast<std::uint64_t>(group * PhiloxLanes::kLanes));
+        const std::int64_t start = group * kGroup, size = std::min(kGroup, args.count - start);
+        const T* x = all_x + start;
+        T* y = all_y + start;
+        if (size == kGroup) {
+#pragma omp simd
+          for (std::int64_t i = 0; i < kGroup; ++i) y[i] = words[i] < dropped ? T(0) : x[i] * scale;
+        } else {
+          for (std::int64_t i = 0; i < size; ++i) y[i] = words[i] < dropped ? T(0) : x[i] * scale;
+        }
+      }
+    });
+  });
+}
+
+const KernelRegistrar<DropoutArgs> kRegistered(dropout_kernel, DeviceKind::cpu, run);
+
+}  // namespace
+}  // namespace slipway::cpu

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/graph/op.h"
+
+namespace slipway {
+
+/// (x, step int64[]) -> x with each element set to 0 with probability p, else divided by 1 - p (Srivastava et
+/// al., 2014). Which ones depends on key, step and row-major element index alone. Any shape, float32 and
+/// float64.
+class Dropout : public Op {
+ public:
+  Dropout(double probability, std::uint64_t key) : probability_(probability), key_(key) {}
+
+  std::string_view name() const override { return "dropout"; }
+  std::string attributes() const override { return text("probability=", probability_, " key=", key_); }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<Value> vjp(VjpContext& context) const override;
+  std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
+
+ private:
+  double probability_;  // [0, 1)
+  std::uint64_t key_;
+};
+
+}  // namespace slipway
