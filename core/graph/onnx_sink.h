@@ -47,8 +47,10 @@ class OnnxSink {
                            std::vector<OnnxAttribute> attributes = {}) = 0;
   /// An initializer; `hint` becomes part of its name.
   virtual std::string constant(const Tensor& value, std::string_view hint) = 0;
-  /// A shape tensor of output `i` for Reshape or Expand: the batch dimension, which varies, is -1.
+  /// A shape tensor of output `i` for Reshape: the batch dimension, which varies, is -1.
   virtual std::string shape_of_output(int i) = 0;
+  /// A shape tensor of output `i` for Expand, which has no -1: computed from the model's input if it varies.
+  virtual std::string expanded_shape_of_output(int i) = 0;
   /// The value of an input that is a parameter, state or constant of the model, for folding; else undefined.
   virtual Tensor input_value(int i) const = 0;
 };

@@ -17,7 +17,7 @@ void Fill::run(OpContext& context) const {
 
 void Fill::to_onnx(OnnxSink& sink) const {
   const std::string value = sink.constant(Tensor::full(dtype_, {}, value_), "fill");
-  sink.emit("Expand", {value, sink.shape_of_output(0)}, {sink.output(0)});
+  sink.emit("Expand", {value, sink.expanded_shape_of_output(0)}, {sink.output(0)});
 }
 
 }  // namespace slipway

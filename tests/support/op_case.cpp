@@ -157,6 +157,11 @@ std::ostream& operator<<(std::ostream& out, const OpCase& op_case) {
   return out << op_case.name << ": " << op_case.op->name() << " {" << op_case.op->attributes() << '}';
 }
 
+std::map<std::string, std::function<std::vector<OpCase>()>>& op_case_makers() {
+  static std::map<std::string, std::function<std::vector<OpCase>()>> makers;
+  return makers;
+}
+
 Tensor make_input(const OpCase& op_case, int input, DType dtype) {
   const OpInput& spec = op_case.inputs[static_cast<std::size_t>(input)];
   const DType own = spec.dtype.value_or(dtype);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct OpInput {
 ///   threads     the same bits for 1, 2 and 3 threads where determinism is asked for
 ///   memory      the same bits from shared as from separate memory, in place or not, and from run_op
 ///   layouts     blocked and channels-last inputs give the values of row-major ones; padding stays zero
-///   onnx        onnxruntime computes the same from the exported model
+///   onnx        onnxruntime computes the same from the exported model; one test runs all cases, see
+///               tests/tools/onnx/op_cases_test.cpp
 struct OpCase {
   std::string name;  // letters, digits, underscores
   OpPtr op;
@@ -51,9 +53,19 @@ double relative_difference(const Tensor& a, const Tensor& b);
 /// The suite of all modes; OP_CASES instantiates it.
 class OpTest : public testing::TestWithParam<OpCase> {};
 
+/// Makes the cases of each OP_CASES, by its name.
+std::map<std::string, std::function<std::vector<OpCase>()>>& op_case_makers();
+
+struct RegisterOpCases {
+  RegisterOpCases(const char* name, std::function<std::vector<OpCase>()> make) {
+    op_case_makers()[name] = std::move(make);
+  }
+};
+
 }  // namespace slipway::test
 
 /// OP_CASES(Relu, {.name = "plain", .op = std::make_shared<Relu>(), .inputs = {{.shape = {3}}}}, ...);
-#define OP_CASES(NAME, ...)                                                                  \
-  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn(std::vector<OpCase> __VA_ARGS__), \
+#define OP_CASES(NAME, ...)                                                                            \
+  static const RegisterOpCases NAME##_op_cases(#NAME, [] { return std::vector<OpCase> __VA_ARGS__; }); \
+  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn(std::vector<OpCase> __VA_ARGS__),           \
                            [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; })
