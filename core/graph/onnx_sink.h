@@ -33,7 +33,8 @@ struct OnnxAttribute {
 class OnnxSink {
  public:
   virtual ~OnnxSink() = default;
-  /// Names and types of the node's values.
+  /// Number, names and types of the node's values.
+  virtual int inputs() const = 0;
   virtual std::string input(int i) const = 0;
   virtual std::string output(int i) const = 0;
   virtual const ValueType& input_type(int i) const = 0;

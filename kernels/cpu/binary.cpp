@@ -51,6 +51,12 @@ struct MaximumShare {
     return a > b ? T(1) : (a == b ? T(0.5) : T(0));
   }
 };
+struct Equal {
+  template <class T>
+  static T apply(T a, T b) {
+    return a == b ? T(1) : T(0);
+  }
+};
 
 template <class Body>
 void visit_function(BinaryFunction function, Body&& body) {
@@ -69,6 +75,8 @@ void visit_function(BinaryFunction function, Body&& body) {
       return body.template operator()<Minimum>();
     case BinaryFunction::maximum_share:
       return body.template operator()<MaximumShare>();
+    case BinaryFunction::equal:
+      return body.template operator()<Equal>();
   }
 }
 

@@ -10,6 +10,13 @@ namespace slipway::cpu {
 /// Elements below which a second thread costs more than it saves.
 inline constexpr std::int64_t kParallelGrain = 16384;
 
+/// The stream with no more threads than so many elements of work are worth.
+inline Stream limited(const Stream& stream, std::int64_t elements) {
+  Stream used = stream;
+  used.threads = static_cast<int>(std::clamp<std::int64_t>(elements / kParallelGrain, 1, stream.threads));
+  return used;
+}
+
 /// Calls body(begin, end) over [0, count) in chunks of at least `grain`, spread over the stream's threads.
 /// The chunks depend on the thread count: for loops without reductions.
 template <class Body>

@@ -96,10 +96,8 @@ class Copier {
 template <class Word>
 void copy(const Stream& stream, const ReorderArgs& args) {
   const Copier<Word> copier(*args.plan, args.from, args.to);
-  Stream used = stream;
-  used.threads = static_cast<int>(
-      std::clamp<std::int64_t>(copier.items() * copier.item_elements() / kParallelGrain, 1, stream.threads));
-  parallel_each(used, copier.items(), [&](std::int64_t item) { copier.copy(item); });
+  parallel_each(limited(stream, copier.items() * copier.item_elements()), copier.items(),
+                [&](std::int64_t item) { copier.copy(item); });
 }
 
 void run(const Stream& stream, const ReorderArgs& args) {

@@ -4,6 +4,8 @@
 
 #include "core/graph/onnx_sink.h"
 #include "kernels/memory.h"
+#include "layers/ops/broadcast_to.h"
+#include "layers/ops/unary.h"
 
 namespace slipway {
 namespace {
@@ -15,26 +17,16 @@ struct Row {
 };
 
 /// One row a BinaryFunction, in its order.
-constexpr std::array<Row, 7> kTable = {{{"add", "Add", true},
+constexpr std::array<Row, 8> kTable = {{{"add", "Add", true},
                                         {"subtract", "Sub", true},
                                         {"multiply", "Mul", true},
                                         {"divide", "Div", false},
                                         {"maximum", "Max", true},
                                         {"minimum", "Min", true},
-                                        {"maximum_share", nullptr, false}}};
+                                        {"maximum_share", nullptr, false},
+                                        {"equal", nullptr, false}}};
 
 const Row& row(BinaryFunction function) { return kTable[static_cast<std::size_t>(function)]; }
-
-/// How a row-major operand moves along each axis of the shape it is broadcast to.
-Dims broadcast_strides(const Shape& from, const Shape& to) {
-  const Dims dense = Layout::row_major(from).strides();
-  Dims strides = Dims::filled(to.rank(), 0);
-  const int missing = to.rank() - from.rank();
-  for (int i = 0; i < from.rank(); ++i) {
-    if (from[i] != 1) strides[missing + i] = dense[i];
-  }
-  return strides;
-}
 
 }  // namespace
 
@@ -68,9 +60,43 @@ void Binary::run(OpContext& context) const {
 }
 
 std::vector<Value> Binary::vjp(VjpContext& context) const {
-  const Value dy = context.gradient();
-  if (function_ != BinaryFunction::add) return Op::vjp(context);
-  return {dy, dy};
+  const Value a = context.input(0), b = context.input(1), y = context.output(), dy = context.gradient();
+  const auto apply = [&](BinaryFunction function, Value left, Value right) {
+    return context.add(Binary(function), {left, right});
+  };
+  const auto neg = [&](Value value) { return context.add(Unary(UnaryFunction::neg), {value}); };
+  Value da, db;  // of the shape of y
+  switch (function_) {
+    case BinaryFunction::add:
+      da = db = dy;
+      break;
+    case BinaryFunction::subtract:
+      da = dy;
+      if (context.needs(1)) db = neg(dy);
+      break;
+    case BinaryFunction::multiply:
+      if (context.needs(0)) da = apply(BinaryFunction::multiply, dy, b);
+      if (context.needs(1)) db = apply(BinaryFunction::multiply, dy, a);
+      break;
+    case BinaryFunction::divide:  // y = a / b;  da = dy / b;  db = -da y
+      da = apply(BinaryFunction::divide, dy, b);
+      if (context.needs(1)) db = neg(apply(BinaryFunction::multiply, da, y));
+      break;
+    case BinaryFunction::maximum:  // equal operands share the gradient
+      da = apply(BinaryFunction::multiply, dy, apply(BinaryFunction::maximum_share, a, b));
+      db = apply(BinaryFunction::multiply, dy, apply(BinaryFunction::maximum_share, b, a));
+      break;
+    case BinaryFunction::minimum:
+      da = apply(BinaryFunction::multiply, dy, apply(BinaryFunction::maximum_share, b, a));
+      db = apply(BinaryFunction::multiply, dy, apply(BinaryFunction::maximum_share, a, b));
+      break;
+    case BinaryFunction::maximum_share:
+    case BinaryFunction::equal:
+      return {Value{}, Value{}};  // constant almost everywhere
+  }
+  if (da && context.needs(0)) da = sum_to(context, da, context.type(a).shape);
+  if (db && context.needs(1)) db = sum_to(context, db, context.type(b).shape);
+  return {da, db};
 }
 
 Cost Binary::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {

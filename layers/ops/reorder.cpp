@@ -1,18 +1,9 @@
 #include "layers/ops/reorder.h"
 
 #include "core/graph/onnx_sink.h"
-#include "kernels/reorder.h"
+#include "layers/ops/copies.h"
 
 namespace slipway {
-namespace {
-
-class ReorderState : public OpState {
- public:
-  explicit ReorderState(CopyPlan plan) : plan(std::move(plan)) {}
-  CopyPlan plan;
-};
-
-}  // namespace
 
 std::vector<ValueType> Reorder::infer(std::span<const ValueType> inputs) const {
   expect_inputs(*this, inputs, 1);
@@ -21,14 +12,10 @@ std::vector<ValueType> Reorder::infer(std::span<const ValueType> inputs) const {
 }
 
 std::unique_ptr<OpState> Reorder::prepare(PrepareContext& context) const {
-  return std::make_unique<ReorderState>(CopyPlan(context.inputs[0], context.outputs[0]));
+  return plan_copies({{.from = context.inputs[0], .to = context.outputs[0]}});
 }
 
-void Reorder::run(OpContext& context) const {
-  reorder(context.stream, {.plan = &context.prepared<ReorderState>().plan,
-                           .from = context.input(0).data,
-                           .to = context.output().data});
-}
+void Reorder::run(OpContext& context) const { run_copies(context); }
 
 LayoutChoice Reorder::choose_layouts(const Stream&, std::span<const ValueType> inputs,
                                      std::span<const ValueType>) const {

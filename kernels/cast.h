@@ -1,0 +1,19 @@
+#pragma once
+
+#include "core/base/dtype.h"
+#include "core/runtime/kernel_slot.h"
+
+namespace slipway {
+
+/// y[i] = x[i] converted, between any two dtypes. To an integer: towards zero, NaN to 0, and to the nearest
+/// bound what lies outside. To bool: whether x is not 0. x and y must not overlap.
+struct CastArgs {
+  DType from;
+  DType to;
+  const void* x;
+  void* y;
+  std::int64_t count;
+};
+inline constinit KernelSlot<CastArgs> cast{"cast"};
+
+}  // namespace slipway

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/graph/op.h"
+
+namespace slipway {
+
+/// The same values as another dtype. To an integer: towards zero, NaN to 0, out of range to the nearest
+/// bound.
+class Cast : public Op {
+ public:
+  explicit Cast(DType to) : to_(to) {}
+
+  std::string_view name() const override { return "cast"; }
+  std::string attributes() const override { return text("to=", to_); }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<Value> vjp(VjpContext& context) const override;
+  void to_onnx(OnnxSink& sink) const override;
+  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+
+ private:
+  DType to_;
+};
+
+/// The number by which ONNX knows a dtype (TensorProto.DataType).
+int onnx_dtype(DType dtype);
+
+}  // namespace slipway
