@@ -78,6 +78,7 @@ class Translator::Sink : public OnnxSink {
  public:
   Sink(Translator& translator, int node) : t_(translator), index_(node), node_(t_.graph_.node(node)) {}
 
+  int inputs() const override { return static_cast<int>(node_.inputs.size()); }
   std::string input(int i) const override { return t_.read(argument(i)); }
   std::string output(int i) const override { return t_.names_.at({index_, i}); }
   const ValueType& input_type(int i) const override { return t_.type(argument(i)); }
