@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/dtype.h"
+#include "core/runtime/kernel_slot.h"
+
+namespace slipway {
+
+/// Each row to mean 0 and variance 1, then scaled and shifted (Ba et al., 2016):
+///   y = (x - mean) rstd scale + shift;  rstd = 1 / sqrt(variance + epsilon), variance over `width` elements
+struct LayerNormArgs {
+  DType dtype;        // float32, float64
+  const void* x;      // [rows, width]
+  const void* scale;  // [width], or null: 1
+  const void* shift;  // [width], or null: 0
+  void* y;            // [rows, width], may be x
+  void* mean;         // [rows]
+  void* rstd;         // [rows]
+  std::int64_t rows;
+  std::int64_t width;
+  double epsilon;
+};
+inline constinit KernelSlot<LayerNormArgs> layer_norm_forward{"layer_norm_forward"};
+
+/// With g = dy scale and n = (x - mean) rstd:
+///   dx = rstd (g - mean(g) - n mean(g n));  dscale = Σ_rows dy n;  dshift = Σ_rows dy
+/// Rows are summed in chunks that depend on `rows` only, the chunks in order.
+struct LayerNormGradientArgs {
+  DType dtype;        // float32, float64
+  const void* dy;     // [rows, width]
+  const void* x;      // [rows, width]
+  const void* mean;   // [rows]
+  const void* rstd;   // [rows]
+  const void* scale;  // [width], or null: 1
+  void* dx;           // [rows, width], may be dy
+  void* dscale;       // [width]
+  void* dshift;       // [width]
+  std::int64_t rows;
+  std::int64_t width;
+  void* partial;  // scratch, [chunks(rows), 2, width]
+
+  static std::int64_t chunks(std::int64_t rows) { return rows < 16 ? 1 : (rows < 512 ? rows / 16 : 32); }
+};
+inline constinit KernelSlot<LayerNormGradientArgs> layer_norm_backward{"layer_norm_backward"};
+
+}  // namespace slipway
