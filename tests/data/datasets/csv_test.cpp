@@ -217,5 +217,25 @@ TEST(CsvDataset, ReadsTheRealIrises) {
   EXPECT_EQ(cancer->schema().inputs[0].shape, (Shape{30}));
 }
 
+TEST(CsvDataset, OpensWhatTheConfigurationsName) {
+  for (const std::string name : {"iris", "breast_cancer"}) {
+    const auto config = ConfigNode::load(test::source_path("configs/" + name + "_mlp.yaml"));
+    ConfigErrors errors;
+    Slot<Dataset> dataset;
+    read_slot(*config.find("data")->find("train"), dataset, errors);
+    errors.throw_if_any();
+    dataset->open(test::source_path("configs"));
+    const bool iris = name == "iris";
+    EXPECT_EQ(dataset->size(), iris ? 150 : 569);
+    const Schema schema = dataset->schema();
+    EXPECT_EQ(schema.inputs[0].shape, (Shape{iris ? 4 : 30}));
+    EXPECT_EQ(schema.targets[0].labels.front(), iris ? "setosa" : "malignant");
+    std::vector<std::int64_t> counts(schema.targets[0].labels.size());
+    for (std::int64_t i = 0; i < dataset->size(); ++i) ++counts[static_cast<std::size_t>(dataset->label(i))];
+    // The data sets' own descriptions: 212 malignant, 357 benign.
+    EXPECT_EQ(counts, (iris ? std::vector<std::int64_t>{50, 50, 50} : std::vector<std::int64_t>{212, 357}));
+  }
+}
+
 }  // namespace
 }  // namespace slipway
