@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cpu/exp.h"
 #include "kernels/cpu/fixed_sum.h"
 #include "kernels/cpu/float_types.h"
+#include "kernels/cpu/math.h"
 
 namespace slipway::cpu {
 namespace {
@@ -96,13 +96,13 @@ class CrossEntropy {
     if (dx) {
 #pragma omp simd reduction(+ : sum)
       for (std::int64_t c = 0; c < classes; ++c) {
-        const T e = exponential(x[c] - top);
+        const T e = exp(x[c] - top);
         dx[c] = e;
         sum += e;
       }
     } else {
 #pragma omp simd reduction(+ : sum)
-      for (std::int64_t c = 0; c < classes; ++c) sum += exponential(x[c] - top);
+      for (std::int64_t c = 0; c < classes; ++c) sum += exp(x[c] - top);
     }
     const T hit = on_label_ * weight(label);
     const T total = hit + on_class_ * class_weights_;
@@ -117,7 +117,7 @@ class CrossEntropy {
       }
       dx[label] -= hit * scale_;
     }
-    return total * std::log(sum) - hit * at_label - (on_class_ > T(0) ? on_class_ * smooth : T(0));
+    return total * log(sum) - hit * at_label - (on_class_ > T(0) ? on_class_ * smooth : T(0));
   }
 
   std::int64_t blocks() const { return (args_.inner + kLanes - 1) / kLanes; }
@@ -152,7 +152,7 @@ class CrossEntropy {
 #pragma omp simd
       for (std::int64_t k = 0; k < width; ++k) {
         const T shifted = x[c * stride + k] - top[k];
-        const T e = exponential(shifted);
+        const T e = exp(shifted);
         smooth[k] += w * shifted;
         sum[k] += e;
         if (dx) dx[c * stride + k] = e;
@@ -165,7 +165,7 @@ class CrossEntropy {
       total[k] = hit[k] + on_class_ * class_weights_;
       factor[k] = total[k] * scale_ / sum[k];
       shift[k] = on_class_ * scale_;
-      loss += static_cast<double>(total[k] * std::log(sum[k]) - hit[k] * at_label[k] -
+      loss += static_cast<double>(total[k] * log(sum[k]) - hit[k] * at_label[k] -
                                   (on_class_ > T(0) ? on_class_ * smooth[k] : T(0)));
     }
     if (!dx) return loss;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/exp.h"
 #include "kernels/cpu/float_types.h"
+#include "kernels/cpu/math.h"
 #include "kernels/cpu/parallel.h"
 
 namespace slipway::cpu {
@@ -21,15 +21,15 @@ void forward_row(const T* x, T* y, std::int64_t size, SoftmaxKind kind) {
   T sum = 0;
   if (kind == SoftmaxKind::log_softmax) {
 #pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < size; ++i) sum += exponential(x[i] - top);
-    const T shift = top + std::log(sum);
+    for (std::int64_t i = 0; i < size; ++i) sum += exp(x[i] - top);
+    const T shift = top + log(sum);
 #pragma omp simd
     for (std::int64_t i = 0; i < size; ++i) y[i] = x[i] - shift;
     return;
   }
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < size; ++i) {
-    const T e = exponential(x[i] - top);
+    const T e = exp(x[i] - top);
     y[i] = e;
     sum += e;
   }
@@ -52,12 +52,12 @@ void forward_columns(const T* x, T* y, const SoftmaxArgs& args, std::int64_t wid
   for (std::int64_t i = 0; i < args.axis; ++i) {
 #pragma omp simd
     for (std::int64_t k = 0; k < width; ++k) {
-      const T shifted = x[i * stride + k] - top[k], e = exponential(shifted);
+      const T shifted = x[i * stride + k] - top[k], e = exp(shifted);
       y[i * stride + k] = is_log ? shifted : e;
       sum[k] += e;
     }
   }
-  for (std::int64_t k = 0; k < width; ++k) sum[k] = is_log ? std::log(sum[k]) : 1 / sum[k];
+  for (std::int64_t k = 0; k < width; ++k) sum[k] = is_log ? log(sum[k]) : 1 / sum[k];
   for (std::int64_t i = 0; i < args.axis; ++i) {
     T* row = y + i * stride;
 #pragma omp simd
@@ -72,7 +72,7 @@ void backward_row(const T* dy, const T* y, T* dx, std::int64_t size, SoftmaxKind
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t i = 0; i < size; ++i) sum += dy[i];
 #pragma omp simd
-    for (std::int64_t i = 0; i < size; ++i) dx[i] = dy[i] - exponential(y[i]) * sum;
+    for (std::int64_t i = 0; i < size; ++i) dx[i] = dy[i] - exp(y[i]) * sum;
     return;
   }
 #pragma omp simd reduction(+ : sum)
@@ -96,7 +96,7 @@ void backward_columns(const T* dy, const T* y, T* dx, const SoftmaxGradientArgs&
     T* out = dx + i * stride;
 #pragma omp simd
     for (std::int64_t k = 0; k < width; ++k) {
-      out[k] = is_log ? g[k] - exponential(v[k]) * sum[k] : v[k] * (g[k] - sum[k]);
+      out[k] = is_log ? g[k] - exp(v[k]) * sum[k] : v[k] * (g[k] - sum[k]);
     }
   }
 }
