@@ -1,0 +1,94 @@
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/runtime/step_state.h"
+#include "tools/slipway/verb.h"
+#include "tools/train/data_source.h"
+#include "tools/train/training_program.h"
+#include "tools/train/workloads.h"
+
+namespace slipway {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+class BenchVerb : public Verb {
+ public:
+  std::string name() const override { return "bench"; }
+  std::string summary() const override { return "Measure the speed of training steps on fixed workloads"; }
+  std::string details() const override {
+    std::string list =
+        "Data is random and resident in memory; forward, backward and update are timed. Prints one line "
+        "of JSON.\n\nWorkloads:";
+    for (const Workload& workload : workloads()) list += text("\n  ", workload.name, ": ", workload.what);
+    return list;
+  }
+  void options(CLI::App& app) override {
+    app.add_option("WORKLOAD", workload_, "which one")->required();
+    app.add_option("--threads", threads_, "CPU threads")->check(CLI::Range(1, 1024))->capture_default_str();
+    app.add_option("--seconds", seconds_, "how long to measure")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+  }
+
+  int run() override {
+    RunConfig config = parse_run_config(find_workload(workload_).yaml, workload_);
+    DataSource source(config, ".");
+    const Model model(config, *source.pipeline());
+    const std::int64_t batch_size = config.train.batch_size;
+    TrainingProgram program(model, {.threads = threads_}, batch_size);
+    Loader loader(source.part(DataSource::Part::train), source.pipeline(),
+                  {.batch_size = batch_size, .workers = 0});
+    const std::vector<Tensor> batch = loader.next()->tensors;
+
+    std::vector<double> times;
+    double first_loss = 0, last_loss = 0;
+    const Clock::time_point start = Clock::now();
+    StepState::set_learning_rate(program.variables(), config.train.optimizer->learning_rate);
+    while (times.size() < 5 || seconds_since(start) < seconds_) {
+      const Clock::time_point step = Clock::now();
+      StepState::set_step(program.variables(), static_cast<std::int64_t>(times.size()));
+      last_loss = program.run(batch, TrainingProgram::Phase::update).loss;
+      if (times.empty()) first_loss = last_loss;
+      times.push_back(seconds_since(step));
+    }
+    std::sort(times.begin() + 2, times.end());
+    const double median = times[2 + (times.size() - 2) / 2];
+    std::int64_t parameters = 0;
+    for (const VariableArena::Member& member : program.arena().members) {
+      parameters += program.variables()[member.name].elements();
+    }
+    const nlohmann::ordered_json result = {
+        {"workload", workload_},    {"format", "blocked"},
+        {"threads", threads_},      {"steps", times.size()},
+        {"step_s", median},         {"samples_per_s", static_cast<double>(batch_size) / median},
+        {"parameters", parameters}, {"peak_rss_mb", peak_rss_mb()},
+        {"loss_first", first_loss}, {"loss_last", last_loss}};
+    std::cout << result.dump() << '\n';
+    return 0;
+  }
+
+ private:
+  std::string workload_;
+  int threads_ = 2;
+  double seconds_ = 10;
+};
+
+const RegisterVerb<BenchVerb> registered;
+
+}  // namespace
+}  // namespace slipway

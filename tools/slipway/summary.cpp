@@ -1,0 +1,45 @@
+#include "tools/train/summary.h"
+
+#include <iostream>
+
+#include "tools/slipway/verb.h"
+#include "tools/train/project.h"
+
+namespace slipway {
+namespace {
+
+class SummaryVerb : public Verb {
+ public:
+  std::string name() const override { return "summary"; }
+  std::string summary() const override {
+    return "Show a model's layers, shapes, parameters, FLOPs and memory";
+  }
+  std::string details() const override {
+    return "Example:\n  slipway summary configs/mnist_cnn.yaml --batch 1";
+  }
+  void options(CLI::App& app) override {
+    app.add_option("CONFIG", config_, "YAML file of a training run")->required();
+    app.add_option("--set", assignments_, "change a setting: --set train.batch_size=32");
+    app.add_option("--batch", batch_, "samples a batch; by default the configuration's")
+        ->check(CLI::PositiveNumber);
+  }
+
+  int run() override {
+    const Project project(config_, assignments_, default_threads());
+    const std::int64_t batch = batch_ > 0 ? batch_ : project.config().train.batch_size;
+    const Model::Forward forward = project.model().forward({.batch_size = batch});
+    std::cout << summarize(forward.graph, forward.input, forward.output,
+                           trainable_variables(forward.graph, project.config().train.freeze));
+    return 0;
+  }
+
+ private:
+  std::string config_;
+  std::vector<std::string> assignments_;
+  std::int64_t batch_ = 0;
+};
+
+const RegisterVerb<SummaryVerb> registered;
+
+}  // namespace
+}  // namespace slipway

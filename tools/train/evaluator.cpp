@@ -1,0 +1,99 @@
+#include "tools/train/evaluator.h"
+
+#include <algorithm>
+
+#include "tools/train/training_program.h"
+
+namespace slipway {
+namespace {
+
+std::string sum_name(std::size_t metric, std::size_t sum) { return text("metric_", metric, "_", sum); }
+
+/// sum += part, for counts and sums.
+void add_to(const Tensor& sum, const TensorView& part) {
+  if (part.dtype() == DType::int64) {
+    const auto values = part.as<std::int64_t>();
+    const auto totals = sum.as<std::int64_t>();
+    for (std::size_t i = 0; i < values.size(); ++i) totals[i] += values[i];
+  } else {
+    const auto values = part.as<double>();
+    const auto totals = sum.as<double>();
+    for (std::size_t i = 0; i < values.size(); ++i) totals[i] += values[i];
+  }
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const Model& model, const Stream& stream, Variables variables)
+    : model_(model), stream_(stream), variables_(std::move(variables)) {}
+
+Executor& Evaluator::executor(std::int64_t batch_size) {
+  std::unique_ptr<Executor>& found = executors_[batch_size];
+  if (found) return *found;
+  const Model::Options options{.mode = Mode::evaluation, .batch_size = batch_size};
+  Model::Evaluation built = model_.evaluation(options);
+  const Scope scope = model_.scope(built.graph, options);
+  const std::vector<Slot<Metric>>& metrics = model_.config().metrics;
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    built.graph.set_position(metrics[i].where);
+    const std::vector<Value> sums =
+        metrics[i]->build(scope.child(metrics[i].name), built.output, built.target);
+    for (std::size_t k = 0; k < sums.size(); ++k) built.graph.output(sum_name(i, k), sums[k]);
+  }
+  Graph graph = optimize(std::move(built.graph), stream_, variables_);
+  variables_.allocate(graph);
+  found = std::make_unique<Executor>(std::move(graph), stream_, variables_, workspace_);
+  workspace_ = found->workspace();
+  return *found;
+}
+
+std::vector<std::vector<Tensor>> Evaluator::zero_sums() {
+  const Graph& graph = executor(1).graph();
+  std::vector<std::vector<Tensor>> sums(model_.config().metrics.size());
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    for (std::size_t k = 0; graph.outputs().contains(sum_name(i, k)); ++k) {
+      const ValueType& type = graph.type(graph.outputs().at(sum_name(i, k)));
+      sums[i].push_back(Tensor::zeros(type.dtype, type.shape));
+    }
+  }
+  return sums;
+}
+
+std::vector<Evaluator::Figure> Evaluator::figures_of(double loss,
+                                                     const std::vector<std::vector<Tensor>>& sums) const {
+  std::vector<Figure> figures = {{.name = "loss", .value = loss, .higher_is_better = false}};
+  const std::vector<Slot<Metric>>& metrics = model_.config().metrics;
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    for (const auto& [name, value] : metrics[i]->results(sums[i])) {
+      figures.push_back({.name = name, .value = value, .higher_is_better = metrics[i]->higher_is_better()});
+    }
+  }
+  return figures;
+}
+
+std::vector<Evaluator::Figure> Evaluator::figures() { return figures_of(0, zero_sums()); }
+
+Evaluator::Result Evaluator::run(Loader& loader, const OnBatch& on_batch) {
+  const Schema& schema = model_.pipeline().batch();
+  Result result{.samples = 0, .figures = {}, .sums = zero_sums()};
+  double loss_sum = 0;
+  while (const Batch* batch = loader.next()) {
+    Executor& executor = this->executor(batch->size());
+    for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch->tensors[i]);
+    executor.run();
+    loss_sum +=
+        static_cast<double>(executor.output("loss").as<float>()[0]) * static_cast<double>(batch->size());
+    for (std::size_t i = 0; i < result.sums.size(); ++i) {
+      for (std::size_t k = 0; k < result.sums[i].size(); ++k) {
+        add_to(result.sums[i][k], executor.output(sum_name(i, k)));
+      }
+    }
+    result.samples += batch->size();
+    if (on_batch) on_batch(*batch, executor);
+  }
+  const auto samples = static_cast<double>(std::max<std::int64_t>(1, result.samples));
+  result.figures = figures_of(loss_sum / samples, result.sums);
+  return result;
+}
+
+}  // namespace slipway

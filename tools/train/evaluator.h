@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/runtime/executor.h"
+#include "data/loader.h"
+#include "tools/train/model.h"
+
+namespace slipway {
+
+/// A model compiled for evaluation: forward, loss and metrics, planned once per batch size.
+class Evaluator {
+ public:
+  /// `variables` may share memory with a training program: the values at the time of each run count.
+  Evaluator(const Model& model, const Stream& stream, Variables variables);
+
+  struct Figure {
+    std::string name;
+    double value = 0;
+    bool higher_is_better = false;
+  };
+  struct Result {
+    std::int64_t samples = 0;
+    std::vector<Figure> figures;            // "loss" (mean over all samples), then what the metrics give
+    std::vector<std::vector<Tensor>> sums;  // of each configured metric
+  };
+  /// Called after each batch with its outputs: "output" and "loss".
+  using OnBatch = std::function<void(const Batch& batch, const Executor& outputs)>;
+  /// The figures that run() will give, with values of no meaning.
+  std::vector<Figure> figures();
+  /// Evaluates one epoch of a loader.
+  Result run(Loader& loader, const OnBatch& on_batch = {});
+
+ private:
+  Executor& executor(std::int64_t batch_size);
+  std::vector<std::vector<Tensor>> zero_sums();
+  std::vector<Figure> figures_of(double loss, const std::vector<std::vector<Tensor>>& sums) const;
+
+  const Model& model_;
+  Stream stream_;
+  Variables variables_;
+  std::map<std::int64_t, std::unique_ptr<Executor>> executors_;
+  Buffer workspace_;
+};
+
+}  // namespace slipway

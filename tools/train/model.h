@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/graph/scope.h"
+#include "data/pipeline.h"
+#include "tools/train/run_config.h"
+
+namespace slipway {
+
+/// The network of a configuration, ready to be built for any batch size, mode and precision.
+class Model {
+ public:
+  /// `pipeline` must have all its statistics. Both outlive the model.
+  Model(const RunConfig& config, const Pipeline& pipeline);
+
+  /// A forward graph: the input, named like the batch's feature, preprocessing, layers.
+  struct Forward {
+    Graph graph;
+    Value input;     // of the batch, as the loader delivers it: [batch, ...]
+    Value prepared;  // after preprocessing: what the first layer reads
+    Value output;    // of the last layer
+  };
+  struct Options {
+    Mode mode = Mode::evaluation;
+    DType dtype = DType::float32;
+    std::int64_t batch_size = 1;
+  };
+  Forward forward(const Options& options) const;
+  /// A scope at the root of a graph of this model.
+  Scope scope(Graph& graph, const Options& options) const;
+  /// The same with the target as a second input and the outputs "loss" (mean over the batch) and "output".
+  struct Evaluation : Forward {
+    Value target;
+    Value loss;
+  };
+  Evaluation evaluation(const Options& options) const;
+
+  const RunConfig& config() const { return config_; }
+  const Pipeline& pipeline() const { return pipeline_; }
+
+ private:
+  const RunConfig& config_;
+  const Pipeline& pipeline_;
+};
+
+/// The values of the trainable variables that `freeze` patterns leave free, in graph order.
+std::vector<Value> trainable_variables(const Graph& graph, const std::vector<std::string>& freeze);
+}  // namespace slipway

@@ -1,0 +1,20 @@
+#include "tools/train/observers.h"
+
+#include <iostream>
+
+#include "tools/train/observers/console.h"
+#include "tools/train/observers/metrics_files.h"
+
+namespace slipway {
+
+Observers make_observers(const RunDirectory& directory, ConsoleOutput console) {
+  Observers observers;
+  if (console == ConsoleOutput::shown) {
+    observers.push_back(std::make_unique<ConsoleObserver>(std::cout, ConsoleObserver::standard_output()));
+  }
+  observers.push_back(
+      std::make_unique<MetricsFilesObserver>(directory.metrics_csv(), directory.metrics_jsonl()));
+  return observers;
+}
+
+}  // namespace slipway

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/train/data_source.h"
+#include "tools/train/model.h"
+
+namespace slipway {
+
+/// A configuration with its data opened and its model described: what most commands start from.
+class Project {
+ public:
+  /// Reads the configuration and opens its data; paths in it are relative to the file. Measures statistics
+  /// that transforms wait for, with `progress`.
+  Project(const std::string& config_path, const std::vector<std::string>& assignments, int threads,
+          const Pipeline::Progress& progress = {});
+  Project(const Project&) = delete;
+  Project& operator=(const Project&) = delete;
+
+  const RunConfig& config() const { return config_; }
+  const DataSource& source() const { return source_; }
+  const Model& model() const { return model_; }
+  /// CPU stream with the configuration's determinism.
+  Stream stream() const { return {.threads = threads_, .deterministic = config_.deterministic}; }
+
+ private:
+  RunConfig config_;
+  int threads_;
+  DataSource source_;
+  Model model_;
+};
+
+/// Threads to use by default: the processors that this process may run on.
+int default_threads();
+
+}  // namespace slipway

@@ -1,0 +1,174 @@
+#include "tools/train/training_program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/graph/autograd.h"
+#include "core/graph/passes/passes.h"
+#include "core/runtime/step_state.h"
+#include "layers/ops/pack.h"
+#include "layers/ops/structural.h"
+#include "optim/accumulation.h"
+#include "optim/average.h"
+#include "optim/clipping.h"
+
+namespace slipway {
+namespace {
+
+constexpr const char* kGradientPrefix = "gradient:";
+constexpr const char* kGradientNorm = "gradient_norm";
+
+/// Padding counts as finite: it is zero.
+bool all_finite(const TensorView& view) {
+  const std::int64_t count = view.type.layout.extent(view.shape());
+  return visit_dtype(view.dtype(), [&]<class T>() {
+    const T* values = view.pointer<T>();
+    return std::all_of(values, values + count,
+                       [](T value) { return std::isfinite(static_cast<float>(value)); });
+  });
+}
+
+}  // namespace
+
+Graph optimize(Graph graph, const Stream& stream, const Variables& variables) {
+  return assign_layouts(fuse(eliminate_dead_nodes(graph)), stream, structural_ops(),
+                        [&](const std::string& name) { return variables.layout(name); });
+}
+
+TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size)
+    : model_(model), stream_(stream), variables_(stream.device) {
+  executor(batch_size, Phase::update);
+}
+
+std::vector<Value> TrainingProgram::arena_variables(const Graph& graph) const {
+  std::vector<Value> values;
+  for (const VariableArena::Member& member : arena_.members) values.push_back(graph.find(member.name));
+  return values;
+}
+
+Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
+  const Model::Options options{.mode = Mode::training, .batch_size = batch_size};
+  Model::Evaluation model = model_.evaluation(options);
+  for (const Node& node : model.graph.nodes()) {
+    if (node.kind != NodeKind::variable || StepState::owns(node.name)) continue;
+    (node.variable.trainable ? parameters_ : model_state_).insert(node.name);
+  }
+  const std::vector<Value> trained = trainable_variables(model.graph, model_.config().train.freeze);
+  require_user(!trained.empty(), model_.config().train.where,
+               ": no parameter is left to train, expected at least one that `freeze` does not match");
+  const std::vector<Value> gradient = gradients(model.graph, model.loss, trained, structural_ops());
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    if (gradient[i])
+      model.graph.output(kGradientPrefix + model.graph.node(trained[i].node).name, gradient[i]);
+  }
+  Graph graph = optimize(std::move(model.graph), stream_, variables_);
+
+  std::vector<std::pair<Value, Value>> pairs;  // gradient, variable
+  const std::map<std::string, Value> outputs = graph.outputs();
+  for (const auto& [name, value] : outputs) {
+    if (!name.starts_with(kGradientPrefix)) continue;
+    pairs.emplace_back(graph.drop_output(name), graph.find(name.substr(std::string(kGradientPrefix).size())));
+  }
+  std::sort(pairs.begin(), pairs.end());  // the order in which backward finishes them
+  if (arena_.members.empty()) {
+    std::vector<Value> order;
+    for (const auto& [from, variable] : pairs) order.push_back(variable);
+    arena_ = VariableArena::plan(graph, kParameters, order);
+    variables_.allocate(arena_, graph);
+  }
+  std::vector<Value> parts;
+  for (const Value variable : arena_variables(graph)) {
+    const auto found =
+        std::find_if(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.second == variable; });
+    Value part = found->first;
+    const Layout& layout = graph.type(variable).layout;
+    if (graph.type(part).layout != layout) {
+      part = graph.add(structural_ops().reorder(layout), {part}, graph.node(variable.node).name + ".grad");
+      graph.set_layout(part, layout);
+    }
+    parts.push_back(part);
+  }
+  add_update(graph, phase, parts);
+  variables_.allocate(graph);
+  return graph;
+}
+
+void TrainingProgram::add_update(Graph& graph, Phase phase, const std::vector<Value>& gradients) {
+  const TrainConfig& config = model_.config().train;
+  std::vector<std::int64_t> offsets;
+  for (const VariableArena::Member& member : arena_.members) offsets.push_back(member.offset);
+  Value total = graph.add(Pack(arena_.dtype, offsets, arena_.elements), gradients, "gradients");
+  const auto flat = [&](const char* name) {
+    return graph.variable({.name = name, .dtype = arena_.dtype, .shape = Shape{arena_.elements}});
+  };
+  if (config.accumulate > 1) {
+    total = accumulate(graph, flat(kAccumulated), total);
+    if (phase == Phase::accumulate) return;
+  }
+  const double max_norm = config.clip_norm > 0 ? config.clip_norm : std::numeric_limits<double>::infinity();
+  const ClippedGradient clipped =
+      clip_by_norm(graph, total, 1.0 / static_cast<double>(config.accumulate), max_norm);
+  graph.output(kGradientNorm, clipped.norm);
+  const Value parameters = flat(kParameters);
+  config.optimizer->build(graph,
+                          {.parameters = parameters,
+                           .gradients = total,
+                           .learning_rate = StepState::learning_rate(graph),
+                           .step = StepState::step(graph),
+                           .gradient_scale = clipped.scale},
+                          config.optimizer->segments(arena_, graph));
+  if (config.average_decay > 0) {
+    WeightAverage average;
+    average.decay = config.average_decay;
+    average.build(graph, parameters, StepState::step(graph));
+  }
+  if (config.accumulate > 1) set_zero(graph, graph.find(kAccumulated));
+}
+
+Executor& TrainingProgram::executor(std::int64_t batch_size, Phase phase) {
+  std::unique_ptr<Executor>& found = executors_[{batch_size, phase}];
+  if (!found) {
+    found = std::make_unique<Executor>(build(batch_size, phase), stream_, variables_, workspace_);
+    workspace_ = found->workspace();
+  }
+  return *found;
+}
+
+void TrainingProgram::bind(Executor& executor, const std::vector<Tensor>& batch) const {
+  const Schema& schema = model_.pipeline().batch();
+  for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch[i]);
+}
+
+TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, Phase phase) {
+  last_ = &executor(batch[0].shape()[0], phase);
+  bind(*last_, batch);
+  last_->run();
+  Result result{.loss = last_->output("loss").as<float>()[0]};
+  if (phase == Phase::update) result.gradient_norm = last_->output(kGradientNorm).as<float>()[0];
+  result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
+  return result;
+}
+
+std::string TrainingProgram::find_non_finite(const std::vector<Tensor>& batch, Phase phase) {
+  Executor& executor = this->executor(batch[0].shape()[0], phase);
+  bind(executor, batch);
+  std::string found;
+  executor.run([&](int index, const OpContext& context) {
+    if (!found.empty()) return;
+    const Node& node = executor.graph().node(index);
+    for (const TensorView& output : context.outputs) {
+      if (!is_floating(output.dtype()) || all_finite(output)) continue;
+      found = text("The first value that is not finite comes from ", node.op->name(), " '", node.name, "'",
+                   node.where.line > 0 ? text(" (", node.where, ")") : "", ".");
+    }
+  });
+  return found;
+}
+
+Variables TrainingProgram::evaluated() const {
+  return variables_.contains(WeightAverage::kName) ? variables_.with_arena(arena_, WeightAverage::kName)
+                                                   : variables_;
+}
+
+}  // namespace slipway

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/runtime/executor.h"
+#include "core/runtime/variables.h"
+#include "data/loader.h"
+#include "tools/train/model.h"
+
+namespace slipway {
+
+/// A model compiled for training: forward, backward and update as one graph, planned once per batch size.
+/// Parameters and gradients lie in flat arenas, in the order in which backward finishes the gradients.
+class TrainingProgram {
+ public:
+  static constexpr const char* kParameters = "parameters";          // the arena of all trained parameters
+  static constexpr const char* kAccumulated = "train.accumulated";  // the sum of gradients of earlier batches
+
+  /// Builds for one batch size at once, so that all mistakes of the configuration show before training.
+  TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size);
+
+  /// What a batch does to the parameters.
+  enum class Phase {
+    update,      // its gradient changes them, together with what was accumulated
+    accumulate,  // its gradient is added to the accumulated ones
+  };
+  struct Result {
+    double loss = 0;           // mean over the batch
+    double gradient_norm = 0;  // of the whole step's gradient before clipping; 0 in Phase::accumulate
+    bool finite = true;        // false: loss or gradient is not finite and no parameter was changed
+  };
+  /// Learning rate and step number are taken from StepState in variables().
+  Result run(const std::vector<Tensor>& batch, Phase phase);
+  /// A named output of the batch that ran last.
+  TensorView output(const std::string& name) const { return last_->output(name); }
+  /// Runs the batch again and returns a description of the first node whose value is not finite; "" if all
+  /// are.
+  std::string find_non_finite(const std::vector<Tensor>& batch, Phase phase);
+
+  Variables& variables() { return variables_; }
+  const Variables& variables() const { return variables_; }
+  const VariableArena& arena() const { return arena_; }
+  /// Whether a variable is a parameter of the model, or other state of it such as a running mean.
+  bool is_parameter(const std::string& name) const { return parameters_.contains(name); }
+  bool is_model_state(const std::string& name) const { return model_state_.contains(name); }
+  /// The variables that evaluation and export use: the moving average if there is one.
+  Variables evaluated() const;
+  /// The executor of one batch size, for reports of its memory and its graph; made on first use.
+  Executor& executor(std::int64_t batch_size, Phase phase);
+
+ private:
+  Graph build(std::int64_t batch_size, Phase phase);
+  void add_update(Graph& graph, Phase phase, const std::vector<Value>& gradients);
+  std::vector<Value> arena_variables(const Graph& graph) const;
+  void bind(Executor& executor, const std::vector<Tensor>& batch) const;
+
+  const Model& model_;
+  Stream stream_;
+  Variables variables_;
+  VariableArena arena_;
+  std::set<std::string> parameters_, model_state_;
+  std::map<std::pair<std::int64_t, Phase>, std::unique_ptr<Executor>> executors_;
+  Buffer workspace_;
+  Executor* last_ = nullptr;
+};
+
+/// Layout pass and fusion as every program of a model uses them.
+Graph optimize(Graph graph, const Stream& stream, const Variables& variables);
+
+}  // namespace slipway
