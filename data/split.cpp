@@ -10,7 +10,9 @@
 namespace slipway {
 
 void Split::fields(FieldVisitor& visit) {
-  visit.field("fraction", fraction, {.help = "part of the samples that is held out", .above = 0, .below = 1});
+  visit.field(
+      "fraction", fraction,
+      {.help = "part of the samples that is held out; 0: none", .positional = true, .min = 0, .below = 1});
   visit.field("seed", seed, {.help = "draws the samples that are held out", .min = 0});
   visit.field("stratified", stratified, {.help = "hold out the fraction of each class"});
 }

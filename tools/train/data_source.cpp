@@ -1,27 +1,20 @@
 #include "tools/train/data_source.h"
 
-#include <algorithm>
 #include <filesystem>
 
 namespace slipway {
 namespace {
 
-std::shared_ptr<const Dataset> opened(const Slot<Dataset>& slot, const std::string& base_directory) {
-  if (!slot) return nullptr;
-  slot->open(base_directory);
+std::shared_ptr<const Dataset> shared(const Slot<Dataset>& slot) {
   return std::static_pointer_cast<const Dataset>(std::static_pointer_cast<Dataset>(slot.component));
 }
 
-/// Two parts must give the model the same kind of samples.
-void expect_same(const Schema& expected, const Dataset& dataset, const SourcePosition& where) {
-  const Schema schema = dataset.schema();
-  for (std::size_t i = 0; i < std::max(expected.size(), schema.size()); ++i) {
-    const bool same = i < expected.size() && i < schema.size() && expected[i].dtype == schema[i].dtype &&
-                      expected[i].shape == schema[i].shape && expected[i].labels == schema[i].labels;
-    require_user(same, where, ": its samples differ from those of data.train: expected ",
-                 i < expected.size() ? text(expected[i]) : "no more", ", got ",
-                 i < schema.size() ? text(schema[i]) : "no more");
-  }
+/// A part that a model trained on `training` is to see; null if the configuration has none.
+std::shared_ptr<const Dataset> opened_like(const Slot<Dataset>& slot, const std::string& base_directory,
+                                           const Schema& training) {
+  if (!slot) return nullptr;
+  slot->open_like(base_directory, training);
+  return shared(slot);
 }
 
 }  // namespace
@@ -30,13 +23,12 @@ DataSource::DataSource(RunConfig& config, const std::string& base_directory)
     : base_directory_(
           std::filesystem::absolute(base_directory.empty() ? "." : base_directory).lexically_normal()) {
   DataConfig& data = config.data;
-  train_ = opened(data.train, base_directory_);
-  validation_ = opened(data.validation, base_directory_);
-  test_ = opened(data.test, base_directory_);
+  data.train->open(base_directory_);
+  train_ = shared(data.train);
   require_user(train_->size() > 0, data.train.where,
                ": the training set is empty, at least one sample is needed");
-  if (validation_) expect_same(train_->schema(), *validation_, data.validation.where);
-  if (test_) expect_same(train_->schema(), *test_, data.test.where);
+  validation_ = opened_like(data.validation, base_directory_, train_->schema());
+  test_ = opened_like(data.test, base_directory_, train_->schema());
   if (data.split.fraction > 0) {
     const Split::Parts parts = data.split(train_);
     train_ = parts.rest;

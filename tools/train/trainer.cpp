@@ -124,7 +124,7 @@ RunEnd Trainer::run() {
   RunEnd end;
   try {
     // A run may have been saved after an epoch's last step and before its validation.
-    if (progress_.samples > 0 && progress_.loader.epoch > progress_.epoch) close_epoch();
+    if (progress_.loader.next_sample >= loader_.samples()) close_epoch();
     while (!finished()) {
       if (train_epoch() == Outcome::interrupted) {
         save();
@@ -158,7 +158,7 @@ Trainer::Outcome Trainer::train_epoch() {
   loader_.seek(progress_.loader);
   epoch_start_ = Clock::now();
   while (const Batch* batch = loader_.next()) {
-    const bool last_of_epoch = loader_.state().epoch > batch->epoch;
+    const bool last_of_epoch = loader_.state().next_sample >= loader_.samples();
     train_step(*batch, last_of_epoch);
     if (accumulated_ > 0) continue;
     if (progress_.step >= total_steps() && !last_of_epoch) break;
