@@ -126,7 +126,8 @@ void for_each_part(const Stream& stream, const ChannelGroups& in, const Parts& p
     const std::int64_t part = i / in.groups, group = i % in.groups;
     const int stored = in.stored_lanes(group);
     const std::int64_t end = std::min(in.batch, (part + 1) * parts.images);
-    visit_lanes(stored, [&]<int kConstantLanes>() {
+    const int constant = in.lanes > 1 && stored == 1 ? 0 : stored;  // 1 stands for pixels side by side
+    visit_lanes(constant, [&]<int kConstantLanes>() {
       for (std::int64_t n = part * parts.images; n < end; ++n) {
         plane.template operator()<kConstantLanes>(part, n, group, stored);
       }

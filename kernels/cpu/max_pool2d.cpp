@@ -31,7 +31,7 @@ void visit_types(DType dtype, DType index, const char* kernel, Body&& body) {
 /// One plane of one group of channels; kLanes is 0 where `lanes` is not known in advance.
 template <int kLanes, class T, class Index>
 void forward_plane(const PoolWindows& windows, const T* x, T* y, Index* index, const ChannelGroups& in,
-                   const ChannelGroups& out, int stored) {
+                   const ChannelGroups& out, int stored, int used) {
   const int lanes = kLanes ? kLanes : stored;
   std::array<T, ChannelGroups::kLanes> best;
   std::array<std::int32_t, ChannelGroups::kLanes> place;
@@ -59,6 +59,7 @@ void forward_plane(const PoolWindows& windows, const T* x, T* y, Index* index, c
           to[l] = best[l];
           places[l] = static_cast<Index>(place[l] < 0 ? 0 : place[l]);
         }
+        for (int l = used; l < lanes; ++l) places[l] = 0;  // padding stays zero
       });
 }
 
@@ -73,7 +74,7 @@ void forward(const Stream& stream, const MaxPool2dArgs& args) {
       visit_lanes(stored, [&]<int kLanes>() {
         forward_plane<kLanes>(shape, static_cast<const T*>(args.x) + in.offset(n, group),
                               static_cast<T*>(args.y) + to, static_cast<Index*>(args.index) + to, in, out,
-                              stored);
+                              stored, in.used_lanes(group));
       });
     });
   });

@@ -28,6 +28,7 @@ struct OpInput {
 ///   precision   float32 results and gradients against float64
 ///   threads     the same bits for 1, 2 and 3 threads where determinism is asked for
 ///   memory      the same bits from shared as from separate memory, in place or not, and from run_op
+///               (of an op that chooses layouts: the same values)
 ///   layouts     blocked and channels-last inputs give the values of row-major ones; padding stays zero
 ///   onnx        onnxruntime computes the same from the exported model; one test runs all cases, see
 ///               tests/tools/onnx/op_cases_test.cpp

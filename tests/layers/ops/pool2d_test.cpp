@@ -19,14 +19,27 @@ const Pool2dOptions kLopsided{.kernel = {2, 4},
 const Pool2dOptions kDilated{.kernel = {2, 3}, .window = {.dilation = {2, 2}}};
 const Pool2dOptions kLarge{.kernel = {17, 17}, .window = {}};
 
-OP_CASES(MaxPool2d,
-         {{.name = "half", .op = max_pool(kHalf), .inputs = {{.shape = {2, 3, 8, 7}}}},
-          {.name = "half_blocked", .op = max_pool(kHalf), .inputs = {{.shape = {2, 20, 6, 6}}}},
-          {.name = "overlapping", .op = max_pool(kOverlapping), .inputs = {{.shape = {2, 17, 7, 8}}}},
-          {.name = "lopsided", .op = max_pool(kLopsided), .inputs = {{.shape = {1, 5, 5, 9}}}},
-          {.name = "dilated", .op = max_pool(kDilated), .inputs = {{.shape = {1, 2, 6, 8}}}},
-          {.name = "large", .op = max_pool(kLarge), .inputs = {{.shape = {1, 2, 18, 19}}}},
-          {.name = "empty", .op = max_pool(kHalf), .inputs = {{.shape = {0, 3, 4, 4}}}}});
+OP_CASES(
+    MaxPool2d,
+    {{.name = "half", .op = max_pool(kHalf), .inputs = {{.shape = {2, 3, 8, 7}}}, .auxiliary_outputs = 1},
+     {.name = "half_blocked",
+      .op = max_pool(kHalf),
+      .inputs = {{.shape = {2, 20, 6, 6}}},
+      .auxiliary_outputs = 1},
+     {.name = "overlapping",
+      .op = max_pool(kOverlapping),
+      .inputs = {{.shape = {2, 17, 7, 8}}},
+      .auxiliary_outputs = 1},
+     {.name = "lopsided",
+      .op = max_pool(kLopsided),
+      .inputs = {{.shape = {1, 5, 5, 9}}},
+      .auxiliary_outputs = 1},
+     {.name = "dilated",
+      .op = max_pool(kDilated),
+      .inputs = {{.shape = {1, 2, 6, 8}}},
+      .auxiliary_outputs = 1},
+     {.name = "large", .op = max_pool(kLarge), .inputs = {{.shape = {1, 2, 18, 19}}}, .auxiliary_outputs = 1},
+     {.name = "empty", .op = max_pool(kHalf), .inputs = {{.shape = {0, 3, 4, 4}}}, .auxiliary_outputs = 1}});
 
 OP_CASES(
     AvgPool2d,
@@ -41,9 +54,14 @@ OP_CASES(GlobalAvgPool,
           {.name = "many", .op = std::make_shared<GlobalAvgPool>(), .inputs = {{.shape = {3, 37, 4, 4}}}},
           {.name = "pixel", .op = std::make_shared<GlobalAvgPool>(), .inputs = {{.shape = {3, 20, 1, 1}}}}});
 
-OP_CASES(GlobalMaxPool,
-         {{.name = "few", .op = std::make_shared<GlobalMaxPool>(), .inputs = {{.shape = {2, 3, 5, 4}}}},
-          {.name = "many", .op = std::make_shared<GlobalMaxPool>(), .inputs = {{.shape = {3, 37, 4, 4}}}}});
+OP_CASES(GlobalMaxPool, {{.name = "few",
+                          .op = std::make_shared<GlobalMaxPool>(),
+                          .inputs = {{.shape = {2, 3, 5, 4}}},
+                          .auxiliary_outputs = 1},
+                         {.name = "many",
+                          .op = std::make_shared<GlobalMaxPool>(),
+                          .inputs = {{.shape = {3, 37, 4, 4}}},
+                          .auxiliary_outputs = 1}});
 
 TEST(MaxPool2d, NotANumberWinsAndTheFirstOfEqualsTakesTheGradient) {
   const float nan = std::nanf("");
