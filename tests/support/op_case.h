@@ -65,8 +65,11 @@ struct RegisterOpCases {
 
 }  // namespace slipway::test
 
-/// OP_CASES(Relu, {.name = "plain", .op = std::make_shared<Relu>(), .inputs = {{.shape = {3}}}}, ...);
-#define OP_CASES(NAME, ...)                                                                            \
-  static const RegisterOpCases NAME##_op_cases(#NAME, [] { return std::vector<OpCase> __VA_ARGS__; }); \
-  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn(std::vector<OpCase> __VA_ARGS__),           \
+/// OP_CASES_OF(Unary, make_cases): the cases that a function returns.
+#define OP_CASES_OF(NAME, ...)                                               \
+  static const RegisterOpCases NAME##_op_cases(#NAME, __VA_ARGS__);          \
+  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn((__VA_ARGS__)()), \
                            [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; })
+
+/// OP_CASES(Relu, {{.name = "plain", .op = std::make_shared<Relu>(), .inputs = {{.shape = {3}}}}, ...});
+#define OP_CASES(NAME, ...) OP_CASES_OF(NAME, [] { return std::vector<OpCase> __VA_ARGS__; })
