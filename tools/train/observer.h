@@ -27,6 +27,13 @@ struct RunInfo {
   std::int64_t start_epoch = 0;
   std::vector<std::string> class_names;  // of the target, if it is a label
   std::string monitor;                   // the figure that "best" means
+
+  /// The name of a class, or its number where it has none.
+  std::string class_name(std::int64_t label) const {
+    return label >= 0 && label < static_cast<std::int64_t>(class_names.size())
+               ? class_names[static_cast<std::size_t>(label)]
+               : std::to_string(label);
+  }
 };
 
 /// One optimizer step.

@@ -4,6 +4,8 @@
 
 #include "tools/train/observers/console.h"
 #include "tools/train/observers/metrics_files.h"
+#include "tools/train/observers/report.h"
+#include "tools/train/observers/tensorboard.h"
 
 namespace slipway {
 
@@ -14,6 +16,8 @@ Observers make_observers(const RunDirectory& directory, ConsoleOutput console) {
   }
   observers.push_back(
       std::make_unique<MetricsFilesObserver>(directory.metrics_csv(), directory.metrics_jsonl()));
+  observers.push_back(std::make_unique<TensorBoardObserver>(directory.tensorboard()));
+  observers.push_back(std::make_unique<ReportObserver>(directory.report(), directory.metrics_jsonl()));
   return observers;
 }
 

@@ -41,7 +41,8 @@ std::vector<OpCase> cases() {
   return cases;
 }
 
-OP_CASES_OF(Binary, cases);
+INSTANTIATE_TEST_SUITE_P(Binary, OpTest, testing::ValuesIn(cases()),
+                         [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; });
 
 std::vector<float> apply(BinaryFunction function, const std::vector<float>& a, const std::vector<float>& b) {
   const Shape shape{static_cast<std::int64_t>(a.size())};

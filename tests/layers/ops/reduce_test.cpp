@@ -51,7 +51,8 @@ std::vector<OpCase> cases() {
   return cases;
 }
 
-OP_CASES_OF(Reduce, cases);
+INSTANTIATE_TEST_SUITE_P(Reduce, OpTest, testing::ValuesIn(cases()),
+                         [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; });
 
 // The definition, element by element.
 TEST(Reduce, EqualsTheDefinition) {

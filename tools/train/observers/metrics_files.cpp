@@ -1,6 +1,7 @@
 #include "tools/train/observers/metrics_files.h"
 
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "core/io/atomic_file.h"
@@ -8,6 +9,9 @@
 
 namespace slipway {
 namespace {
+
+constexpr auto kBetweenWrites =
+    std::chrono::seconds(1);  // a short epoch is over before a file is on the disk
 
 /// The shortest text that reads back as the same number.
 std::string csv_number(double value) {
@@ -28,23 +32,24 @@ std::string csv_text(const std::string& value) {
 void MetricsFilesObserver::on_run_start(const RunInfo& info) {
   steps_between_records_ = steps_between_records(info);
   RunHistory history = read_history(jsonl_, info);
-  {
-    AtomicFile kept(jsonl_);
-    auto epoch = history.epochs.begin();
-    const auto write_epochs_before = [&](std::int64_t step) {
-      for (; epoch != history.epochs.end() && epoch->step < step; ++epoch) kept.write(to_json(*epoch) + '\n');
-    };
-    for (const StepRecord& record : history.steps) {
-      write_epochs_before(record.step);
-      kept.write(to_json(record) + '\n');
-    }
-    write_epochs_before(INT64_MAX);
-    kept.commit();
-  }
+  if (std::filesystem::exists(jsonl_)) write_jsonl(history);
   lines_.open(jsonl_, std::ios::app);
   require(lines_.is_open(), "cannot append to ", jsonl_);
   epochs_ = std::move(history.epochs);
-  write_csv();
+}
+
+void MetricsFilesObserver::write_jsonl(const RunHistory& history) const {
+  AtomicFile file(jsonl_);
+  auto epoch = history.epochs.begin();
+  const auto write_epochs_before = [&](std::int64_t step) {
+    for (; epoch != history.epochs.end() && epoch->step < step; ++epoch) file.write(to_json(*epoch) + '\n');
+  };
+  for (const StepRecord& record : history.steps) {
+    write_epochs_before(record.step);
+    file.write(to_json(record) + '\n');
+  }
+  write_epochs_before(INT64_MAX);
+  file.commit();
 }
 
 void MetricsFilesObserver::append(const std::string& line) {
@@ -61,10 +66,12 @@ void MetricsFilesObserver::on_epoch_end(const EpochRecord& record) {
   epochs_.push_back(record);
   epochs_.back().confusion.clear();
   epochs_.back().mistakes.clear();
-  write_csv();
+  if (now_() >= next_csv_) write_csv();
 }
 
-void MetricsFilesObserver::write_csv() const {
+void MetricsFilesObserver::on_run_end(const RunEnd&) { write_csv(); }
+
+void MetricsFilesObserver::write_csv() {
   std::set<std::string> metrics;
   for (const EpochRecord& record : epochs_) {
     for (const auto& metric : record.metrics) metrics.insert(metric.first);
@@ -85,6 +92,7 @@ void MetricsFilesObserver::write_csv() const {
     csv += '\n';
   }
   write_file_atomically(csv_, csv);
+  next_csv_ = now_() + kBetweenWrites;
 }
 
 }  // namespace slipway

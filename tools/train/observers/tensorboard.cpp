@@ -35,19 +35,13 @@ void TensorBoardObserver::on_step(const StepRecord& record) {
   file_->flush();
 }
 
-std::string TensorBoardObserver::class_name(std::int64_t label) const {
-  return label >= 0 && label < static_cast<std::int64_t>(info_.class_names.size())
-             ? info_.class_names[static_cast<std::size_t>(label)]
-             : std::to_string(label);
-}
-
 void TensorBoardObserver::write_mistakes(const EpochRecord& record) {
   if (record.mistakes.empty()) return;
   std::string list;
   for (std::size_t i = 0; i < std::min(record.mistakes.size(), kPictures); ++i) {
     const Mistake& mistake = record.mistakes[i];
-    list += text(i + 1, ". ", mistake.sample, ": ", class_name(mistake.target), " taken for ",
-                 class_name(mistake.predicted), " with probability ", mistake.probability, "\n");
+    list += text(i + 1, ". ", mistake.sample, ": ", info_.class_name(mistake.target), " taken for ",
+                 info_.class_name(mistake.predicted), " with probability ", mistake.probability, "\n");
     // The tag is the same for each epoch, so that a slider shows them one after another.
     if (const auto picture = draw_picture(mistake.input))
       file_->image(record.step, text("mistakes/", i + 1), *picture);

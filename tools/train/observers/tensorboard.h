@@ -21,7 +21,6 @@ class TensorBoardObserver : public Observer {
 
  private:
   void write_mistakes(const EpochRecord& record);
-  std::string class_name(std::int64_t label) const;
 
   std::string directory_;
   RunInfo info_;

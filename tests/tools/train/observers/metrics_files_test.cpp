@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -35,6 +35,7 @@ struct Files {
     info.start_epoch = from / 10;
     observer.on_run_start(info);
     play(observer, from, to);
+    observer.on_run_end({});
   }
 };
 
@@ -92,6 +93,7 @@ TEST(MetricsFiles, HoldWhatIsNotFiniteAndAppearsLate) {
     record = sample_epoch(1);
     record.metrics = {{"a,\"b\"", NAN}};
     observer.on_epoch_end(record);
+    observer.on_run_end({});
   }
   EXPECT_EQ(contents_of(files.csv),
             "epoch,step,seconds,samples_per_second,learning_rate,train_loss,best,\"validation_a,\"\"b\"\"\"\n"
@@ -107,6 +109,29 @@ TEST(MetricsFiles, HoldWhatIsNotFiniteAndAppearsLate) {
   EXPECT_FALSE(history.epochs[0].validated);
   EXPECT_TRUE(history.epochs[0].best);
   EXPECT_TRUE(std::isnan(history.epochs[1].metrics.at("a,\"b\"")));
+}
+
+TEST(MetricsFiles, AreWrittenOnceASecondAtMost) {
+  const Files files;
+  std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
+  MetricsFilesObserver observer(files.csv, files.jsonl, [&] { return now; });
+  observer.on_run_start(sample_run(files.directory.path(), 3));
+  const auto rows = [&] {
+    const std::string csv = contents_of(files.csv);
+    return std::count(csv.begin(), csv.end(), '\n');
+  };
+  observer.on_epoch_end(sample_epoch(0));
+  EXPECT_EQ(rows(), 1 + 1);
+  now += std::chrono::milliseconds(999);
+  observer.on_epoch_end(sample_epoch(1));
+  EXPECT_EQ(rows(), 1 + 1);
+  now += std::chrono::milliseconds(1);
+  observer.on_epoch_end(sample_epoch(2));
+  EXPECT_EQ(rows(), 1 + 3);
+  observer.on_epoch_end(sample_epoch(3));
+  EXPECT_EQ(rows(), 1 + 3);
+  observer.on_run_end({});
+  EXPECT_EQ(rows(), 1 + 4);
 }
 
 TEST(MetricsFiles, PassOverStrangeLines) {
