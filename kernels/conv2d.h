@@ -1,19 +1,10 @@
 #pragma once
 
 #include "core/runtime/prepared_kernel.h"
+#include "kernels/activation.h"
+#include "kernels/window2d.h"
 
 namespace slipway {
-
-/// How a window moves over the two spatial axes (height, width); in elements.
-struct Window2d {
-  std::array<std::int64_t, 2> stride{1, 1};
-  std::array<std::int64_t, 2> dilation{1, 1};
-  std::array<std::int64_t, 2> padding_begin{0, 0};  // top, left
-  std::array<std::int64_t, 2> padding_end{0, 0};    // bottom, right
-  friend bool operator==(const Window2d&, const Window2d&) = default;
-};
-
-enum class Activation : std::uint8_t { none, relu };
 
 /// One convolution and its gradients:
 ///   y[n, o, h, w] = activation(bias[o] + sum_{i, p, q} weight[o, i, p, q] x[n, i, h s + p d - pad, ...] +

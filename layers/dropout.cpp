@@ -1,30 +1,30 @@
 #include "layers/ops/dropout.h"
+
 #include "core/runtime/step_state.h"
 #include "layers/layer.h"
 
 namespace slipway {
 namespace {
 
+/// Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
 class DropoutLayer : public Layer {
  public:
-  double probability = 0.5;
-
   void settings(FieldVisitor& visit) override {
-    visit.field("probability", probability,
-                {.help = "share of elements that are set to 0 in training",
-                 .positional = true,
-                 .min = 0,
-                 .below = 1});
+    visit.field("rate", rate_,
+                {.help = "share of values that are set to 0", .positional = true, .min = 0, .below = 1});
   }
   Value build(const Scope& scope, Value input) const override {
-    if (!scope.training() || probability == 0) return input;
-    return scope.add(std::make_shared<Dropout>(probability, scope.key("mask")),
+    if (!scope.training() || rate_ == 0) return input;
+    return scope.add(std::make_shared<Dropout>(rate_, scope.key("mask")),
                      {input, StepState::step(scope.graph())});
   }
+
+ private:
+  double rate_ = 0.5;
 };
 
 const Register<Layer, DropoutLayer> registered(
-    "dropout", "Sets random elements to 0 in training, scales the others up.");
+    "dropout", "in training sets random values to 0 and divides the others by 1 - rate; keeps the shape");
 
 }  // namespace
 }  // namespace slipway

@@ -23,6 +23,11 @@ class Layer : public Component {
   virtual Value build(const Scope& scope, Value input) const = 0;
 
   std::string name;  // given in the configuration; "" takes the kind's name and a number
+
+ protected:
+  static constexpr const char* kImages = "[batch, channels, height, width]";
+  /// Error "input has shape [8, 10], expected FORM" unless the value is of that rank.
+  static void expect_rank(const Scope& scope, Value input, int rank, const char* form);
 };
 
 /// A list of layers, each reading the one before.
@@ -35,10 +40,16 @@ class LayerList {
   /// Builds the layers inside `scope`, each named by the user or by kind and number: "conv2d_2" is the second
   /// conv2d of this list.
   Value build(const Scope& scope, Value input) const;
+  /// Builds the layers side by side: each reads `input`.
+  std::vector<Value> build_each(const Scope& scope, Value input) const;
   bool empty() const { return layers_.empty(); }
   const std::vector<Slot<Layer>>& layers() const { return layers_; }
 
  private:
+  /// Calls visit(layer, its scope); errors name the layer and its place.
+  template <class Visit>
+  void for_each(const Scope& scope, Visit&& visit) const;
+
   std::vector<Slot<Layer>> layers_;
 };
 

@@ -6,45 +6,49 @@
 namespace slipway {
 namespace {
 
+/// Ba et al., "Layer Normalization" (2016).
 class LayerNormLayer : public Layer {
  public:
-  std::int64_t axis = -1;
-  double epsilon = 1e-5;
-  bool scale = true;
-  bool shift = true;
-
   void settings(FieldVisitor& visit) override {
-    visit.field("axis", axis,
+    visit.field("axis", axis_,
                 {.help = "first of the axes that are normalised together, up to the last; -1: the last alone",
                  .min = -7,
                  .max = 7});
-    visit.field("epsilon", epsilon, {.help = "added to the variance", .above = 0});
-    visit.field("scale", scale, {.help = "learn a factor for each element"});
-    visit.field("shift", shift, {.help = "learn an offset for each element"});
+    visit.field("epsilon", epsilon_, {.help = "added to the variance", .above = 0});
+    visit.field("scale", scale_, {.help = "whether a factor is learned for each element"});
+    visit.field("shift", shift_, {.help = "whether an offset is learned for each element"});
+    visit.field("initializer", initializer_, {.help = "how the factors start"});
+    visit.field("bias_initializer", bias_initializer_, {.help = "how the offsets start"});
   }
-
   Value build(const Scope& scope, Value input) const override {
     const Shape& shape = scope.shape(input);
-    const int first = normalize_axis(axis, shape.rank(), "layer_norm");
-    require_user(first > 0, "layer_norm: axis ", axis, " of ", scope.type(input),
-                 " is the batch, expected one of its features");
+    const int first = normalize_axis(axis_, shape.rank(), "layer_norm");
+    require(first > 0, "axis ", axis_, " of shape ", shape, " is the batch, expected one of its features");
     const Shape width(shape.span().subspan(static_cast<std::size_t>(first)));
     std::vector<Value> inputs = {input};
-    const auto add = [&](const char* parameter, const char* initializer) {
-      inputs.push_back(scope.parameter({.name = parameter,
-                                        .shape = width,
-                                        .initialize = initialize_by(Slot<Initializer>(initializer), Fans{}),
-                                        .decay = false}));
+    const auto learn = [&](const char* name, const Slot<Initializer>& initializer) {
+      inputs.push_back(scope.parameter(
+          {.name = name, .shape = width, .initialize = initialize_by(initializer, {}), .decay = false}));
     };
-    if (scale) add("weight", "ones");
-    if (shift) add("bias", "zeros");
-    const LayerNorm::Options options{.axis = first, .epsilon = epsilon, .scale = scale, .shift = shift};
-    return scope.add_all(std::make_shared<LayerNorm>(options), std::move(inputs))[0];
+    if (scale_) learn("weight", initializer_);
+    if (shift_) learn("bias", bias_initializer_);
+    const LayerNorm::Options options{.axis = first, .epsilon = epsilon_, .scale = scale_, .shift = shift_};
+    return scope.add(std::make_shared<LayerNorm>(options), std::move(inputs));
   }
+
+ private:
+  std::int64_t axis_ = -1;
+  double epsilon_ = 1e-5;
+  bool scale_ = true;
+  bool shift_ = true;
+  Slot<Initializer> initializer_{"ones"};
+  Slot<Initializer> bias_initializer_{"zeros"};
 };
 
-const Register<Layer, LayerNormLayer> registered(
-    "layer_norm", "Each sample to mean 0 and variance 1 over its last axes (Ba et al., 2016).");
+const Register<Layer, LayerNormLayer> registered("layer_norm",
+                                                 "each sample's features to mean 0 and variance 1, then "
+                                                 "scaled and shifted as learned: [batch, ..., features] "
+                                                 "keeps its shape");
 
 }  // namespace
 }  // namespace slipway

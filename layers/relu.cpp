@@ -11,7 +11,7 @@ class ReluLayer : public Layer {
   }
 };
 
-const Register<Layer, ReluLayer> registered("relu", "y = max(x, 0)");
+const Register<Layer, ReluLayer> registered("relu", "y = max(x, 0), elementwise; keeps the shape");
 
 }  // namespace
 }  // namespace slipway

@@ -46,10 +46,10 @@ step "5/6 Export"
 build/slipway export $run -o $export
 
 step "6/6 Compare Slipway with Node.js on 10,000 test images"
-build/slipway predict $run $mnist/t10k-images-idx3-ubyte --format csv -o $run/predictions.csv
+build/slipway predict $run --format csv -o $run/predictions.csv
 node tools/web/verify/classify_idx.mjs --model $export/model.onnx --images $mnist/t10k-images-idx3-ubyte \
   --labels $mnist/t10k-labels-idx1-ubyte --predictions $run/predictions.csv >$run/onnxruntime-node.json
-build/slipway evaluate $run --split test --json >$run/evaluation.json
+build/slipway evaluate $run --on test --json >$run/evaluation.json
 
 step "Summary"
 node tools/web/verify/summary.mjs $run/evaluation.json $run/onnxruntime-node.json

@@ -75,6 +75,7 @@ class Graph {
   void set_inputs(int node, std::vector<Value> inputs);
   /// Nodes appended from here on carry this place of the configuration.
   void set_position(const SourcePosition& where) { where_ = where; }
+  const SourcePosition& position() const { return where_; }
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }

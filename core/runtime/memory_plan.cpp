@@ -119,7 +119,11 @@ class MemoryPlanner {
       const int index = storage_of(node.inputs[k]);
       Storage& part = at(index);
       const std::size_t bytes = graph_.type(node.inputs[k]).bytes();
-      if (index != target && part.leaf == MemoryPlan::kArena && part.parent < 0 && part.bytes == bytes) {
+      // Whoever reads the part later might meet one that works in place on the whole, and the other way
+      // round.
+      const bool ends_here = part.last == i;
+      if (index != target && part.leaf == MemoryPlan::kArena && part.parent < 0 && part.bytes == bytes &&
+          ends_here) {
         part.parent = target;
         part.parent_offset = offsets[k];
         at(target).first = std::min(at(target).first, part.first);

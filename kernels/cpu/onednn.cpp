@@ -44,12 +44,19 @@ dnnl::memory::desc blocked_descriptor(const dnnl::memory::dims& dims, const Dims
   return desc;
 }
 
-dnnl::primitive_attr attributes(const Convolution& convolution) {
+dnnl::primitive_attr user_scratchpad() {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+enum class Sum { none, into_output };
+
+dnnl::primitive_attr epilogue(Sum sum, bool relu) {
+  dnnl::primitive_attr attr = user_scratchpad();
   dnnl::post_ops post;
-  if (convolution.add_to_output) post.append_sum();
-  if (convolution.relu) post.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  if (sum == Sum::into_output) post.append_sum();
+  if (relu) post.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
   attr.set_post_ops(post);
   return attr;
 }
@@ -63,13 +70,18 @@ dnnl::convolution_forward::primitive_desc forward_hint(const Convolution& c) {
   const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_training, algorithm(c), c.x, c.weight,
                                              c.bias, c.y, c.stride, c.dilation, c.padding_begin,
                                              c.padding_end);
-  return {desc, attributes(c), cpu_engine(), true};
+  return {desc, epilogue(c.add_to_output ? Sum::into_output : Sum::none, c.relu), cpu_engine(), true};
 }
 
 dnnl::convolution_forward::primitive_desc plain_forward_hint(Convolution c) {
   c.add_to_output = c.relu = false;
   c.bias = {};
   return forward_hint(c);
+}
+
+dnnl::inner_product_forward::primitive_desc inner_product_hint(const InnerProduct& p) {
+  const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_training, p.x, p.weight, p.bias, p.y);
+  return {desc, epilogue(Sum::none, p.relu), cpu_engine(), true};
 }
 
 }  // namespace
@@ -149,11 +161,10 @@ std::optional<Layout> grouped_layout_of(const dnnl::memory::desc& desc, const Sh
 }
 
 std::optional<Implementation> convolution_forward(const Convolution& convolution) {
-  const auto forward = forward_hint(convolution);
-  if (!forward) return std::nullopt;
-  return Implementation{
-      forward,           forward, forward.impl_info_str(), forward.src_desc(), forward.weights_desc(),
-      forward.dst_desc()};
+  const auto found = forward_hint(convolution);
+  if (!found) return std::nullopt;
+  return Implementation{found, found.impl_info_str(), found.src_desc(), found.weights_desc(),
+                        found.dst_desc()};
 }
 
 std::optional<Implementation> convolution_backward_data(const Convolution& c) {
@@ -161,14 +172,10 @@ std::optional<Implementation> convolution_backward_data(const Convolution& c) {
   if (!forward) return std::nullopt;
   const dnnl::convolution_backward_data::desc desc(algorithm(c), c.x, c.weight, c.y, c.stride, c.dilation,
                                                    c.padding_begin, c.padding_end);
-  const dnnl::convolution_backward_data::primitive_desc found(desc, attributes(c), cpu_engine(), forward,
+  const dnnl::convolution_backward_data::primitive_desc found(desc, user_scratchpad(), cpu_engine(), forward,
                                                               true);
   if (!found) return std::nullopt;
-  return Implementation{forward,
-                        found,
-                        found.impl_info_str(),
-                        found.diff_src_desc(),
-                        found.weights_desc(),
+  return Implementation{found, found.impl_info_str(), found.diff_src_desc(), found.weights_desc(),
                         found.diff_dst_desc()};
 }
 
@@ -177,28 +184,56 @@ std::optional<Implementation> convolution_backward_weights(const Convolution& c)
   if (!forward) return std::nullopt;
   const dnnl::convolution_backward_weights::desc desc(algorithm(c), c.x, c.weight, c.bias, c.y, c.stride,
                                                       c.dilation, c.padding_begin, c.padding_end);
-  const dnnl::convolution_backward_weights::primitive_desc found(desc, attributes(c), cpu_engine(), forward,
-                                                                 true);
+  const dnnl::convolution_backward_weights::primitive_desc found(desc, user_scratchpad(), cpu_engine(),
+                                                                 forward, true);
   if (!found) return std::nullopt;
-  return Implementation{forward,
-                        found,
-                        found.impl_info_str(),
-                        found.src_desc(),
-                        found.diff_weights_desc(),
+  return Implementation{found, found.impl_info_str(), found.src_desc(), found.diff_weights_desc(),
                         found.diff_dst_desc()};
 }
 
-std::optional<Implementation> reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::reorder::primitive_desc found(cpu_engine(), from, cpu_engine(), to, attr, true);
+std::optional<Implementation> inner_product_forward(const InnerProduct& p) {
+  const dnnl::inner_product_forward::primitive_desc found = inner_product_hint(p);
   if (!found) return std::nullopt;
-  return Implementation{{}, found, found.impl_info_str(), from, {}, to};
+  return Implementation{found, found.impl_info_str(), found.src_desc(), found.weights_desc(),
+                        found.dst_desc()};
+}
+
+std::optional<Implementation> inner_product_backward_data(const InnerProduct& p) {
+  const auto forward = inner_product_hint({.x = p.x, .weight = p.weight, .y = p.y, .bias = {}});
+  if (!forward) return std::nullopt;
+  const dnnl::inner_product_backward_data::primitive_desc found({p.x, p.weight, p.y}, user_scratchpad(),
+                                                                cpu_engine(), forward, true);
+  if (!found) return std::nullopt;
+  return Implementation{found, found.impl_info_str(), found.diff_src_desc(), found.weights_desc(),
+                        found.diff_dst_desc()};
+}
+
+std::optional<Implementation> inner_product_backward_weights(const InnerProduct& p) {
+  const auto forward = inner_product_hint({.x = p.x, .weight = p.weight, .y = p.y, .bias = {}});
+  if (!forward) return std::nullopt;
+  const dnnl::inner_product_backward_weights::primitive_desc found(
+      {p.x, p.weight, p.bias, p.y}, user_scratchpad(), cpu_engine(), forward, true);
+  if (!found) return std::nullopt;
+  return Implementation{found, found.impl_info_str(), found.src_desc(), found.diff_weights_desc(),
+                        found.diff_dst_desc()};
+}
+
+std::optional<Implementation> matrix_product(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                             const dnnl::memory::desc& y) {
+  const dnnl::matmul::primitive_desc found({a, b, y}, user_scratchpad(), cpu_engine(), true);
+  if (!found) return std::nullopt;
+  return Implementation{found, found.impl_info_str(), a, b, y};
+}
+
+std::optional<Implementation> reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  const dnnl::reorder::primitive_desc found(cpu_engine(), from, cpu_engine(), to, user_scratchpad(), true);
+  if (!found) return std::nullopt;
+  return Implementation{found, found.impl_info_str(), from, {}, to};
 }
 
 Primitive::Primitive(const Implementation& implementation, std::vector<Argument> arguments)
-    : primitive_(implementation.any.get()), stream_(cpu_engine()) {
-  const dnnl::memory::desc scratch = implementation.any.scratchpad_desc();
+    : primitive_(implementation.primitive.get()), stream_(cpu_engine()) {
+  const dnnl::memory::desc scratch = implementation.primitive.scratchpad_desc();
   scratch_bytes_ = scratch.get_size();
   if (scratch_bytes_ > 0) arguments.push_back({DNNL_ARG_SCRATCHPAD, scratch});
   for (const Argument& argument : arguments) {

@@ -49,10 +49,9 @@ struct Convolution {
 
 /// An implementation that oneDNN offers, not yet compiled.
 struct Implementation {
-  dnnl::convolution_forward::primitive_desc forward;  // set by convolution_forward
-  dnnl::primitive_desc_base any;                      // what was asked for
-  std::string name;                                   // "jit:avx512_core", "ref:any"
-  dnnl::memory::desc x, weight, y;                    // gradients stand in their place
+  dnnl::primitive_desc_base primitive;
+  std::string name;                 // "jit:avx512_core", "ref:any"
+  dnnl::memory::desc x, weight, y;  // gradients stand in their place
   /// A loop nest without vectorisation, which any code of ours beats.
   bool is_reference() const { return name.find("ref") != std::string::npos; }
 };
@@ -60,6 +59,20 @@ struct Implementation {
 std::optional<Implementation> convolution_forward(const Convolution& convolution);
 std::optional<Implementation> convolution_backward_data(const Convolution& convolution);
 std::optional<Implementation> convolution_backward_weights(const Convolution& convolution);
+
+/// y = x weightᵀ + bias for x [rows, in], weight [out, in], bias [out].
+struct InnerProduct {
+  dnnl::memory::desc x, weight, y;
+  dnnl::memory::desc bias;  // zero: none
+  bool relu = false;
+};
+std::optional<Implementation> inner_product_forward(const InnerProduct& product);
+std::optional<Implementation> inner_product_backward_data(const InnerProduct& product);
+std::optional<Implementation> inner_product_backward_weights(const InnerProduct& product);
+
+/// y = a b, perhaps for several matrices at once; a, b and y may be strided.
+std::optional<Implementation> matrix_product(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                             const dnnl::memory::desc& y);
 std::optional<Implementation> reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
 
 /// One argument of a primitive: DNNL_ARG_SRC, ... and what lies there.

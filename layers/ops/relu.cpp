@@ -10,6 +10,7 @@ namespace {
 class ReluGradient : public Op {
  public:
   explicit ReluGradient(double slope) : slope_(slope) {}
+  double slope() const { return slope_; }
   std::string_view name() const override { return "relu_gradient"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     expect_inputs(*this, inputs, 2);
@@ -33,6 +34,11 @@ class ReluGradient : public Op {
 };
 
 }  // namespace
+
+bool is_gradient_of_relu(const Op& op) {
+  const auto* gradient = dynamic_cast<const ReluGradient*>(&op);
+  return gradient && gradient->slope() == 0;
+}
 
 std::vector<ValueType> Relu::infer(std::span<const ValueType> inputs) const {
   expect_inputs(*this, inputs, 1);

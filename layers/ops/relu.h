@@ -23,4 +23,7 @@ class Relu : public Op {
   double slope_;
 };
 
+/// Whether the op is the gradient of y = max(x, 0), of inputs (dy, y): for fusing it into what follows.
+bool is_gradient_of_relu(const Op& op);
+
 }  // namespace slipway

@@ -5,6 +5,7 @@
 #include "core/runtime/step_state.h"
 #include "layers/layer.h"
 #include "layers/ops/dropout.h"
+#include "tests/support/layer_models.h"
 #include "tests/support/op_case.h"
 
 namespace slipway::test {
@@ -65,6 +66,26 @@ TEST(DropoutLayer, IsThereInTrainingOnly) {
     EXPECT_EQ(y == x, mode == Mode::evaluation);
     EXPECT_EQ(static_cast<bool>(graph.find(StepState::kStep)), mode == Mode::training);
   }
+}
+
+TEST(DropoutLayer, TakesARateBelowOne) {
+  EXPECT_NE(layer_error("[dropout: 1]", {2, 3}).find("[0, 1)"), std::string::npos);
+  EXPECT_NE(layer_error("[dropout: -0.5]", {2, 3}).find("[0, 1)"), std::string::npos);
+  const LayerGraph none(parse_layers("[dropout: 0]"), {DType::float32, {2, 3}});
+  EXPECT_EQ(none.output, none.input);
+}
+
+// Two layers of one model, and one layer of two runs, drop different values.
+TEST(DropoutLayer, DrawsByNameAndSeed) {
+  const auto key = [](std::uint64_t seed, const std::string& name) {
+    Graph graph;
+    const Scope scope(graph, {.seed = seed}, name);
+    const Value y = Slot<Layer>("dropout")->build(scope, graph.input("x", {DType::float32, {4}}));
+    return graph.node(y.node).op->attributes();
+  };
+  EXPECT_EQ(key(1, "a"), key(1, "a"));
+  EXPECT_NE(key(1, "a"), key(1, "b"));
+  EXPECT_NE(key(1, "a"), key(2, "a"));
 }
 
 }  // namespace

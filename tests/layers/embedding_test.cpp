@@ -6,6 +6,8 @@
 #include "core/graph/autograd.h"
 #include "core/runtime/executor.h"
 #include "layers/layer.h"
+#include "tests/support/layer_models.h"
+#include "tests/support/layer_reference.h"
 #include "tests/support/op_case.h"
 #include "tests/support/torch.h"
 
@@ -75,7 +77,8 @@ TEST(Embedding, IdOutOfRangeIsNaNAndTouchesNothing) {
 TEST(EmbeddingLayer, StartsPaddingAtZero) {
   Slot<Layer> layer;
   ConfigErrors errors;
-  read_slot(ConfigNode::parse("embedding: {ids: 5, features: 3, padding: 2}", "test.yaml"), layer, errors);
+  read_slot(ConfigNode::parse("embedding: {vocabulary: 5, features: 3, padding: 2}", "test.yaml"), layer,
+            errors);
   errors.throw_if_any();
   Graph graph;
   const Value y = layer->build(Scope(graph, {}, "embedding"), graph.input("x", {DType::int64, {4, 7}}));
@@ -91,9 +94,18 @@ TEST(EmbeddingLayer, StartsPaddingAtZero) {
 TEST(EmbeddingLayer, RefusesPaddingOutOfRange) {
   Slot<Layer> layer;
   ConfigErrors errors;
-  read_slot(ConfigNode::parse("embedding: {ids: 5, features: 3, padding: 5}", "test.yaml"), layer, errors);
+  read_slot(ConfigNode::parse("embedding: {vocabulary: 5, features: 3, padding: 5}", "test.yaml"), layer,
+            errors);
   ASSERT_EQ(errors.messages().size(), 1u);
   EXPECT_EQ(errors.messages()[0], "test.yaml:1:1: embedding: padding is 5, expected 0 to 4");
+}
+
+TEST(LayerReference, Embedding) { expect_follows_pytorch("embedding"); }
+
+TEST(EmbeddingLayer, NamesMistakes) {
+  EXPECT_EQ(layer_error("[embedding: {vocabulary: 3, features: 2}]", {4}),
+            "test.yaml:1:2: embedding 'embedding_1': input is float32[4], expected ids: int32 or int64");
+  EXPECT_NE(layer_error("[embedding: {vocabulary: 3}]", {4}).find("features"), std::string::npos);
 }
 
 }  // namespace

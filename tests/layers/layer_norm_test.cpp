@@ -4,6 +4,8 @@
 #include "core/runtime/executor.h"
 #include "layers/layer.h"
 #include "layers/ops/structural.h"
+#include "tests/support/layer_models.h"
+#include "tests/support/layer_reference.h"
 #include "tests/support/op_case.h"
 #include "tests/support/torch.h"
 
@@ -90,7 +92,16 @@ TEST(LayerNormLayer, MakesParametersThatDoNotDecay) {
     EXPECT_FALSE(graph.node(parameter.node).variable.decay);
     EXPECT_TRUE(graph.node(parameter.node).variable.trainable);
   }
-  EXPECT_THROW(layer->build(scope, graph.input("y", {DType::float32, {2}})), UserError);
+}
+
+TEST(LayerReference, LayerNorm) { expect_follows_pytorch("layer_norm"); }
+
+TEST(LayerNormLayer, NamesMistakes) {
+  EXPECT_EQ(layer_error("[layer_norm]", {4}),
+            "test.yaml:1:2: layer_norm 'layer_norm_1': axis -1 of shape [4] is the batch, expected one of "
+            "its features");
+  EXPECT_NE(layer_error("[layer_norm: {axis: 2}]", {4, 3}).find("layer_norm_1"), std::string::npos);
+  EXPECT_NE(layer_error("[layer_norm: {epsilon: 0}]", {4, 3}).find("epsilon"), std::string::npos);
 }
 
 }  // namespace

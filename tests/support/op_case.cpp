@@ -251,7 +251,14 @@ TEST_P(OpTest, MemoryDoesNotMatter) {
     for (std::size_t i = 0; i < op_case.inputs.size(); ++i) {
       inputs.push_back(make_input(op_case, static_cast<int>(i), dtype));
     }
-    expect_same_bits(run_op(*op_case.op, inputs), separate, "run_op");
+    std::vector<Tensor> at_once = run_op(*op_case.op, inputs);
+    if (op_case.op->layout_rule() != LayoutRule::chosen) {
+      expect_same_bits(at_once, separate, "run_op");
+    } else {  // row-major: another implementation
+      const std::vector<Tensor> outputs(separate.begin(),
+                                        separate.begin() + static_cast<std::ptrdiff_t>(at_once.size()));
+      expect_close(at_once, outputs, op_case.tolerance, "run_op");
+    }
   }
 }
 

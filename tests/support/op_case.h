@@ -28,6 +28,7 @@ struct OpInput {
 ///   precision   float32 results and gradients against float64
 ///   threads     the same bits for 1, 2 and 3 threads where determinism is asked for
 ///   memory      the same bits from shared as from separate memory, in place or not, and from run_op
+///               (of an op that chooses layouts: the same values)
 ///   layouts     blocked and channels-last inputs give the values of row-major ones; padding stays zero
 ///   onnx        onnxruntime computes the same from the exported model; one test runs all cases, see
 ///               tests/tools/onnx/op_cases_test.cpp
@@ -64,8 +65,11 @@ struct RegisterOpCases {
 
 }  // namespace slipway::test
 
-/// OP_CASES(Relu, {.name = "plain", .op = std::make_shared<Relu>(), .inputs = {{.shape = {3}}}}, ...);
-#define OP_CASES(NAME, ...)                                                                            \
-  static const RegisterOpCases NAME##_op_cases(#NAME, [] { return std::vector<OpCase> __VA_ARGS__; }); \
-  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn(std::vector<OpCase> __VA_ARGS__),           \
+/// OP_CASES_OF(Unary, make_cases): the cases that a function returns.
+#define OP_CASES_OF(NAME, ...)                                               \
+  static const RegisterOpCases NAME##_op_cases(#NAME, __VA_ARGS__);          \
+  INSTANTIATE_TEST_SUITE_P(NAME, OpTest, testing::ValuesIn((__VA_ARGS__)()), \
                            [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; })
+
+/// OP_CASES(Relu, {{.name = "plain", .op = std::make_shared<Relu>(), .inputs = {{.shape = {3}}}}, ...});
+#define OP_CASES(NAME, ...) OP_CASES_OF(NAME, [] { return std::vector<OpCase> __VA_ARGS__; })

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "core/base/error.h"
+#include "core/base/nearest.h"
 #include "tools/slipway/verb.h"
 
 namespace slipway {
@@ -44,6 +45,18 @@ void settle_thread_waiting(char** argv) {
 
 int run(int argc, char** argv) {
   const std::unique_ptr<CLI::App> app = make_command_line();
+  const std::string command = argc > 1 ? argv[1] : "";
+  std::vector<std::string> names;
+  for (const std::shared_ptr<Verb>& verb : verbs()) names.push_back(verb->name());
+  if (!command.starts_with("-") && !command.empty() &&
+      std::find(names.begin(), names.end(), command) == names.end()) {
+    std::cerr << "slipway: " << unknown_name("command", command, names) << '\n';
+    return 2;
+  }
+  if (command.empty()) {
+    std::cout << app->help();
+    return 2;
+  }
   try {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -125,14 +125,14 @@ class PredictVerb : public Verb {
       out << line.dump() << '\n';
     } else if (format_ == "csv") {
       if (header) {
-        out << "sample" << (classifies ? ",label" : "");
+        out << "sample" << (classifies ? ",label,index" : "");
         for (std::size_t i = 0; i < prediction.values.size(); ++i) {
           out << ',' << (classifies ? quoted(labels[i]) : text("output_", i));
         }
         out << '\n';
       }
       out << quoted(prediction.sample);
-      if (classifies) out << ',' << quoted(label);
+      if (classifies) out << ',' << quoted(label) << ',' << prediction.label;
       for (const double value : prediction.values) out << ',' << value;
       out << '\n';
     } else {

@@ -100,21 +100,23 @@ void Trainer::start() {
   const Dataset& training = *training_set(parts_.source);
   const auto& validation = parts_.source.part(DataSource::Part::validation);
   const Model::Forward forward = parts_.model.forward({.batch_size = parts_.config.train.batch_size});
-  const RunInfo info{.name = parts_.config.name,
-                     .directory = parts_.directory.path(),
-                     .config_yaml = write_component(parts_.config).to_yaml(),
-                     .device = text(to_string(parts_.stream.device), ", ", parts_.stream.threads, " threads"),
-                     .model = summarize(forward.graph, forward.input, forward.output,
-                                        trainable_variables(forward.graph, parts_.config.train.freeze)),
-                     .training_samples = training.size(),
-                     .validation_samples = validation ? validation->size() : 0,
-                     .epochs = parts_.config.train.epochs,
-                     .steps_per_epoch = steps_per_epoch(),
-                     .total_steps = total_steps(),
-                     .start_step = progress_.step,
-                     .start_epoch = progress_.epoch,
-                     .class_names = parts_.model.pipeline().batch().targets[0].labels,
-                     .monitor = monitor_.name};
+  const RunInfo info{
+      .name = parts_.config.name,
+      .directory = parts_.directory.path(),
+      .config_yaml = write_component(parts_.config).to_yaml(),
+      .device = text(to_string(parts_.stream.device), ", ", parts_.stream.threads, " threads, ",
+                     bytes_text(parts_.program.planned_bytes()), " planned for a step"),
+      .model = summarize(forward.graph, forward.input, forward.output,
+                         trainable_variables(forward.graph, parts_.config.train.freeze)),
+      .training_samples = training.size(),
+      .validation_samples = validation ? validation->size() : 0,
+      .epochs = parts_.config.train.epochs,
+      .steps_per_epoch = steps_per_epoch(),
+      .total_steps = total_steps(),
+      .start_step = progress_.step,
+      .start_epoch = progress_.epoch,
+      .class_names = parts_.model.pipeline().batch().targets[0].labels,
+      .monitor = monitor_.name};
   parts_.directory.write_config(info.config_yaml);
   notify([&](Observer& observer) { observer.on_run_start(info); });
 }
@@ -157,6 +159,7 @@ RunEnd Trainer::run() {
 Trainer::Outcome Trainer::train_epoch() {
   loader_.seek(progress_.loader);
   epoch_start_ = Clock::now();
+  rate_.restart(progress_.samples, epoch_start_);
   while (const Batch* batch = loader_.next()) {
     const bool last_of_epoch = loader_.state().next_sample >= loader_.samples();
     train_step(*batch, last_of_epoch);
@@ -198,7 +201,8 @@ void Trainer::finish_step(const TrainingProgram::Result& result) {
                           .samples = progress_.samples,
                           .loss = result.loss,
                           .learning_rate = learning_rate(progress_.step - 1),
-                          .gradient_norm = result.gradient_norm};
+                          .gradient_norm = result.gradient_norm,
+                          .samples_per_second = rate_.rate(progress_.samples, now)};
   notify([&](Observer& observer) { observer.on_step(record); });
   const CheckpointConfig& checkpoint = train.checkpoint;
   const bool by_steps = checkpoint.every_steps > 0 && progress_.step % checkpoint.every_steps == 0;

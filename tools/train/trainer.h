@@ -8,6 +8,7 @@
 #include "tools/train/data_source.h"
 #include "tools/train/evaluator.h"
 #include "tools/train/observer.h"
+#include "tools/train/rate_meter.h"
 #include "tools/train/run_directory.h"
 #include "tools/train/stop_signals.h"
 #include "tools/train/training_program.h"
@@ -79,6 +80,7 @@ class Trainer {
   std::unique_ptr<Evaluator> evaluator_;
   TrainingProgress progress_;
   Evaluator::Figure monitor_;
+  RateMeter rate_;
   StopSignals signals_;
   std::int64_t accumulated_ = 0;  // batches since the last update
   std::chrono::steady_clock::time_point session_start_, epoch_start_, last_save_;

@@ -46,6 +46,8 @@ class TrainingProgram {
   /// Whether a variable is a parameter of the model, or other state of it such as a running mean.
   bool is_parameter(const std::string& name) const { return parameters_.contains(name); }
   bool is_model_state(const std::string& name) const { return model_state_.contains(name); }
+  /// Memory of activations, gradients and scratch, as planned for the largest batch so far.
+  std::size_t planned_bytes() const { return workspace_.bytes(); }
   /// The variables that evaluation and export use: the moving average if there is one.
   Variables evaluated() const;
   /// The executor of one batch size, for reports of its memory and its graph; made on first use.

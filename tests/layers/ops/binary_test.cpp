@@ -41,8 +41,7 @@ std::vector<OpCase> cases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Binary, OpTest, testing::ValuesIn(cases()),
-                         [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; });
+OP_CASES_OF(Binary, cases);
 
 std::vector<float> apply(BinaryFunction function, const std::vector<float>& a, const std::vector<float>& b) {
   const Shape shape{static_cast<std::int64_t>(a.size())};

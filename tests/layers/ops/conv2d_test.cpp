@@ -8,9 +8,10 @@
 #include "core/base/random.h"
 #include "core/graph/autograd.h"
 #include "core/runtime/tuner.h"
+#include "tests/support/op_case.h"
 #include "tests/support/run_in_layouts.h"
 
-namespace slipway {
+namespace slipway::test {
 namespace {
 
 struct Case {
@@ -75,7 +76,7 @@ Expected by_definition(const Case& c, const Tensor& x, const Tensor& weight, con
   return e;
 }
 
-void expect_close(const Tensor& actual, const Tensor& expected, double tolerance, const std::string& what) {
+void expect_near_to(const Tensor& actual, const Tensor& expected, double tolerance, const std::string& what) {
   ASSERT_EQ(actual.shape(), expected.shape()) << what;
   const Tensor wide = actual.cast(DType::float64);
   double scale = 1e-30, worst = 0;
@@ -172,10 +173,10 @@ class Conv2dTest : public testing::TestWithParam<Case> {
             parameters.size() > 1 ? parameters[1] : Tensor()};
   }
   void check(const Results& results, double tolerance, const std::string& what) const {
-    expect_close(results.y, expected_.y, tolerance, what + ": y");
-    expect_close(results.dx, expected_.dx, tolerance, what + ": dx");
-    expect_close(results.dweight, expected_.dweight, tolerance, what + ": dweight");
-    if (GetParam().bias) expect_close(results.dbias, expected_.dbias, tolerance, what + ": dbias");
+    expect_near_to(results.y, expected_.y, tolerance, what + ": y");
+    expect_near_to(results.dx, expected_.dx, tolerance, what + ": dx");
+    expect_near_to(results.dweight, expected_.dweight, tolerance, what + ": dweight");
+    if (GetParam().bias) expect_near_to(results.dbias, expected_.dbias, tolerance, what + ": dbias");
   }
 
   std::unique_ptr<Conv2d> op_;
@@ -192,18 +193,18 @@ TEST_P(Conv2dTest, FollowsTheDefinition) {
   check(run(DType::float64, {.threads = 2}, at_once), 1e-13, "float64");
   for (const int threads : {1, 2}) {
     const Stream stream{.threads = threads};
-    check(run(DType::float32, stream, test::run_in_chosen_layouts), 2e-5,
+    check(run(DType::float32, stream, run_in_chosen_layouts), 2e-5,
           text("chosen layouts, threads ", threads));
   }
   check(run(DType::float32, {.threads = 2}, at_once), 2e-5, "row-major");
 }
 
 TEST_P(Conv2dTest, DeterministicGivesTheSameBitsForEveryThreadCount) {
-  const Results one = run(DType::float32, {.threads = 1, .deterministic = true}, test::run_in_chosen_layouts);
+  const Results one = run(DType::float32, {.threads = 1, .deterministic = true}, run_in_chosen_layouts);
   check(one, 2e-5, "deterministic");
   for (const int threads : {2, 3}) {
     const Results more =
-        run(DType::float32, {.threads = threads, .deterministic = true}, test::run_in_chosen_layouts);
+        run(DType::float32, {.threads = threads, .deterministic = true}, run_in_chosen_layouts);
     const auto same = [](const Tensor& a, const Tensor& b) {
       return !a.defined() || std::equal(a.as<float>().begin(), a.as<float>().end(), b.as<float>().begin());
     };
@@ -216,11 +217,29 @@ TEST_P(Conv2dTest, DeterministicGivesTheSameBitsForEveryThreadCount) {
 TEST_P(Conv2dTest, MeasuredChoiceIsRight) {
   Tuner tuner;
   const Stream stream{.threads = 2, .tuner = &tuner};
-  check(run(DType::float32, stream, test::run_in_chosen_layouts), 2e-5, "tuned");
+  check(run(DType::float32, stream, run_in_chosen_layouts), 2e-5, "tuned");
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Conv2dTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
+
+const Window2d kSame{.padding_begin = {1, 1}, .padding_end = {1, 1}};
+const Window2d kLopsided{
+    .stride = {2, 1}, .dilation = {1, 2}, .padding_begin = {0, 2}, .padding_end = {1, 1}};
+
+OpCase op_case(const char* name, const Conv2dOptions& options, const Shape& x, const Shape& weight) {
+  OpCase result{
+      .name = name, .op = std::make_shared<Conv2d>(options), .inputs = {{.shape = x}, {.shape = weight}}};
+  if (options.bias) result.inputs.push_back({.shape = Shape{weight[0]}});
+  return result;
+}
+
+OP_CASES(Conv2d,
+         {op_case("same", {.window = kSame, .bias = true}, Shape{2, 3, 5, 6}, Shape{4, 3, 3, 3}),
+          op_case("lopsided", {.window = kLopsided}, Shape{2, 3, 6, 7}, Shape{5, 3, 2, 3}),
+          op_case("grouped", {.groups = 2, .bias = true}, Shape{2, 4, 4, 4}, Shape{6, 2, 3, 2}),
+          op_case("depthwise", {.window = kSame, .groups = 18}, Shape{1, 18, 4, 5}, Shape{18, 1, 3, 3}),
+          op_case("blocked", {.window = kSame, .bias = true}, Shape{2, 18, 4, 4}, Shape{17, 18, 3, 3})});
 
 TEST(Conv2d, EmptyBatch) {
   const Conv2d op({.bias = true});
@@ -228,9 +247,9 @@ TEST(Conv2d, EmptyBatch) {
                                    Tensor(DType::float32, Shape{32, 16, 3, 3}),
                                    Tensor(DType::float32, Shape{32})};
   const Tensor dy(DType::float32, Shape{0, 32, 3, 3});
-  EXPECT_EQ(test::run_in_chosen_layouts(op, inputs, {})[0].shape(), dy.shape());
+  EXPECT_EQ(run_in_chosen_layouts(op, inputs, {})[0].shape(), dy.shape());
   const GradientOps gradients = gradient_ops(op, inputs);
-  for (const Tensor& gradient : test::run_in_chosen_layouts(*gradients.weights, {inputs[0], dy}, {})) {
+  for (const Tensor& gradient : run_in_chosen_layouts(*gradients.weights, {inputs[0], dy}, {})) {
     for (const float value : gradient.as<float>()) EXPECT_EQ(value, 0);
   }
 }
@@ -252,8 +271,8 @@ TEST(Conv2d, ResidualAndReluAreFusedIn) {
                                      residual.cast(dtype)};
     for (const bool deterministic : {false, true}) {
       const Stream stream{.threads = 2, .deterministic = deterministic};
-      expect_close(test::run_in_chosen_layouts(op, inputs, stream)[0], expected, 2e-5, "chosen");
-      expect_close(run_op(op, inputs, stream)[0], expected, 2e-5, "row-major");
+      expect_near_to(run_in_chosen_layouts(op, inputs, stream)[0], expected, 2e-5, "chosen");
+      expect_near_to(run_op(op, inputs, stream)[0], expected, 2e-5, "row-major");
     }
   }
 }
@@ -289,4 +308,4 @@ TEST(Conv2d, MistakesAreNamed) {
 }
 
 }  // namespace
-}  // namespace slipway
+}  // namespace slipway::test

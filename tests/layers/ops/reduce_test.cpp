@@ -51,8 +51,7 @@ std::vector<OpCase> cases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Reduce, OpTest, testing::ValuesIn(cases()),
-                         [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; });
+OP_CASES_OF(Reduce, cases);
 
 // The definition, element by element.
 TEST(Reduce, EqualsTheDefinition) {

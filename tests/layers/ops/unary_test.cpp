@@ -27,8 +27,7 @@ std::vector<OpCase> cases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Unary, OpTest, testing::ValuesIn(cases()),
-                         [](const testing::TestParamInfo<OpCase>& info) { return info.param.name; });
+OP_CASES_OF(Unary, cases);
 
 TEST(Unary, RefusesIntegers) {
   EXPECT_THROW(run_op(Unary(UnaryFunction::exp), {Tensor::of<std::int64_t>({1}, {1})}), Error);

@@ -4,7 +4,7 @@
 //   node tools/web/verify/classify_idx.mjs --model DIR/model.onnx --images FILE --labels FILE [--predictions FILE]
 //
 // The model takes raw pixels, 0 to 255, and gives one score a class; the largest is the prediction. --predictions is
-// CSV with a header, one row an image in the file's order, the predicted class in the column `prediction`. Prints one
+// what `slipway predict --format csv` writes: a row an image in the file's order, the class in the column `index`. Prints one
 // line of JSON: {"images", "correct", "accuracy", "disagreements", "disagreeing": [first few image numbers]}.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -50,11 +50,11 @@ export async function classify(modelPath, images, progress = () => {}) {
   return classes;
 }
 
-/** The column `prediction` of a CSV file whose fields hold no commas. */
+/** The column `index` of a CSV file whose fields hold no commas. */
 async function readPredictions(path) {
   const [header, ...rows] = (await readFile(path, 'utf8')).trimEnd().split('\n');
-  const column = header.split(',').indexOf('prediction');
-  if (column < 0) throw new Error(`${path}: has no column 'prediction', only ${header}`);
+  const column = header.split(',').indexOf('index');
+  if (column < 0) throw new Error(`${path}: has no column 'index', only ${header}`);
   return rows.map((row) => Number(row.split(',')[column]));
 }
 

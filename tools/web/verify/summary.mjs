@@ -3,7 +3,7 @@
 // unless both classified every image alike.
 import { readFileSync } from 'node:fs';
 
-const [slipway, node] = process.argv.slice(2, 4).map((path) => JSON.parse(readFileSync(path, 'utf8')));
+const [{ figures: slipway }, node] = process.argv.slice(2, 4).map((path) => JSON.parse(readFileSync(path, 'utf8')));
 const percent = (fraction) => `${(100 * fraction).toFixed(2)} %`;
 console.log(`Test accuracy by Slipway:           ${percent(slipway.accuracy)}`);
 console.log(`Test accuracy by onnxruntime-node:  ${percent(node.accuracy)}`);

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <cstdint>
+
+namespace slipway::test {
+
+/// How often this process has called operator new so far.
+std::int64_t allocations();
+
+}  // namespace slipway::test
