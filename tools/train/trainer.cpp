@@ -212,18 +212,11 @@ void Trainer::finish_step(const TrainingProgram::Result& result) {
 }
 
 void Trainer::save() {
+  TrainingProgress progress = progress_;
+  progress.seconds = seconds();
   Checkpoint checkpoint;
   capture_variables(parts_.program, checkpoint);
-  checkpoint.progress = {.step = progress_.step,
-                         .epoch = progress_.loader.epoch,
-                         .next_sample = progress_.loader.next_sample,
-                         .seed = static_cast<std::uint64_t>(parts_.config.seed),
-                         .best_metric = progress_.best,
-                         .best_step = progress_.best_step,
-                         .counters = {{"epochs_done", progress_.epoch},
-                                      {"samples", progress_.samples},
-                                      {"epochs_since_best", progress_.epochs_since_best}},
-                         .numbers = {{"loss_sum", progress_.loss_sum}, {"seconds", seconds()}}};
+  checkpoint.progress = to_checkpoint(progress, static_cast<std::uint64_t>(parts_.config.seed));
   checkpoint.config = write_component(parts_.config).to_yaml();
   checkpoint.texts[kSchemaText] = schema_to_json(parts_.model.pipeline().source());
   checkpoint.texts[kBaseDirectoryText] = parts_.source.base_directory();
@@ -236,28 +229,7 @@ std::string Trainer::resume() {
   const auto found = checkpoints_.newest([&](const std::string& warning) { warnings += warning + "\n"; });
   require_user(found.has_value(), parts_.directory.path(), ": has no checkpoint to resume from");
   restore_variables(parts_.program, found->checkpoint, found->path);
-  const Progress& saved = found->checkpoint.progress;
-  const auto counter = [&](const char* name) {
-    const auto at = saved.counters.find(name);
-    require_user(at != saved.counters.end(), found->path, ": lacks '", name,
-                 "', expected a checkpoint of `slipway train`");
-    return at->second;
-  };
-  const auto number = [&](const char* name) {
-    const auto at = saved.numbers.find(name);
-    require_user(at != saved.numbers.end(), found->path, ": lacks '", name,
-                 "', expected a checkpoint of `slipway train`");
-    return at->second;
-  };
-  progress_ = {.epoch = counter("epochs_done"),
-               .step = saved.step,
-               .loader = {.epoch = saved.epoch, .next_sample = saved.next_sample},
-               .loss_sum = number("loss_sum"),
-               .samples = counter("samples"),
-               .seconds = number("seconds"),
-               .best = saved.best_metric,
-               .best_step = saved.best_step,
-               .epochs_since_best = counter("epochs_since_best")};
+  progress_ = from_checkpoint(found->checkpoint.progress, found->path);
   return text(warnings, "Resumed from ", found->path, " after step ", progress_.step, ".");
 }
 

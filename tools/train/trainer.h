@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 
 #include "core/io/checkpoint_directory.h"
 #include "data/loader.h"
@@ -12,21 +11,9 @@
 #include "tools/train/run_directory.h"
 #include "tools/train/stop_signals.h"
 #include "tools/train/training_program.h"
+#include "tools/train/training_progress.h"
 
 namespace slipway {
-
-/// Where a run stands besides the values of its variables; saved with every checkpoint.
-struct TrainingProgress {
-  std::int64_t epoch = 0;      // epochs completed, validation included
-  std::int64_t step = 0;       // optimizer steps done
-  LoaderState loader;          // the next batch
-  double loss_sum = 0;         // over the samples of the current epoch
-  std::int64_t samples = 0;    // of the current epoch
-  double seconds = 0;          // spent in earlier sessions
-  std::optional<double> best;  // of the monitored figure
-  std::int64_t best_step = 0;  // when that was
-  std::int64_t epochs_since_best = 0;
-};
 
 /// The training loop: batches, schedule, validation, checkpoints, early stopping, and an orderly end.
 class Trainer {
