@@ -54,6 +54,14 @@ void Pipeline::apply(std::size_t i, const Tensor& source, Tensor& result, Sample
   }
 }
 
+std::vector<SampleStep> Pipeline::sample_steps(std::size_t i) const {
+  std::vector<SampleStep> steps;
+  for (const auto& transform : inputs_.at(i).host) {
+    if (const auto step = transform->outside_training()) steps.push_back(*step);
+  }
+  return steps;
+}
+
 bool Pipeline::needs_statistics() const {
   for (const Input& input : inputs_) {
     for (const auto& transform : input.graph) {

@@ -28,11 +28,20 @@ class Transform : public Component {
   void feature_field(FieldVisitor& visit);
 };
 
+/// What a transform does to a sample outside of training, for whoever runs the exported model: its name and
+/// sizes, as in slipway.json.
+struct SampleStep {
+  std::string name;                // "resize"
+  std::vector<std::int64_t> size;  // height and width, or what the name says
+};
+
 /// Works on single samples on the host: resizing, cropping, augmentation.
 class HostTransform : public Transform {
  public:
   /// `output` keeps its memory if it is of the right type. Const and safe to call from several threads.
   virtual void apply(const Tensor& input, Tensor& output, Mode mode, RandomSequence& random) const = 0;
+  /// None for one that only works in training.
+  virtual std::optional<SampleStep> outside_training() const { return std::nullopt; }
 };
 
 /// Mean, standard deviation and count of the values that are not missing, per index of axis 1 of a batch.

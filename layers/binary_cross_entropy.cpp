@@ -14,6 +14,7 @@ class BinaryCrossEntropy : public ElementwiseLoss {
                  "of axis 1 of the output",
          .min = 0});
   }
+  std::string_view activation() const override { return "sigmoid"; }
   Value build(const Scope& scope, Value output, Value target) const override {
     std::vector<Value> inputs = {output, target};
     if (!pos_weight.empty()) {

@@ -18,6 +18,7 @@ class CrossEntropyLoss : public Loss {
     visit.field("ignored_label", ignored_label, {.help = "positions with this label count nowhere"});
   }
 
+  std::string_view activation() const override { return "softmax"; }
   ValueType target_type(const ValueType& output) const override {
     require_user(output.shape.rank() >= 2, "cross_entropy: expects logits [batch, classes, ...], got ",
                  output);

@@ -20,6 +20,10 @@ class Loss : public Component {
   /// Mode::training it has a gradient with respect to `output`. UserError if the types don't suit.
   virtual Value build(const Scope& scope, Value output, Value target) const = 0;
 
+  /// What makes a prediction of the model's output: "softmax" (over axis 1) or "sigmoid" for probabilities,
+  /// "none" if the output is the prediction.
+  virtual std::string_view activation() const { return "none"; }
+
   /// A target of a batch that the loss cannot use: a label out of range.
   struct BadTarget {
     std::int64_t sample;  // position in the batch

@@ -20,7 +20,13 @@ class Crop : public HostTransform {
     return output;
   }
 
+  std::optional<SampleStep> outside_training() const override {
+    return SampleStep{evaluation_name(), {size_.height, size_.width}};
+  }
+
  protected:
+  /// The middle of the image.
+  virtual const char* evaluation_name() const { return "center_crop"; }
   void size_field(FieldVisitor& visit) {
     visit.field(
         "size", size,
@@ -107,6 +113,8 @@ class RandomResizedCrop : public Crop {
 
  protected:
   void check_fits(ImageSize) const override {}  // a small image is enlarged
+  /// The largest region in the middle of the size's aspect ratio, resized.
+  const char* evaluation_name() const override { return "center_crop_resize"; }
 
  private:
   /// The largest region in the middle whose width is `aspect` times its height.

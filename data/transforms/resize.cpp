@@ -45,6 +45,12 @@ class Resize : public HostTransform {
     resize(input, {0, 0, whole.height, whole.width}, target_of(whole), output);
   }
 
+  std::optional<SampleStep> outside_training() const override {
+    if (shorter_side) return SampleStep{"resize_shorter_side", {*shorter_side}};
+    const ImageSize target = image_size(size, "resize");
+    return SampleStep{"resize", {target.height, target.width}};
+  }
+
  private:
   ImageSize target_of(ImageSize image) const {
     if (!size.empty()) return image_size(size, "resize");

@@ -7,6 +7,7 @@ namespace {
 
 void fold_and_write(OnnxGraph graph, const std::string& path, const OnnxModelInfo& info) {
   remove_identities(graph);
+  fold_transposes(graph);
   fold_batch_normalization(graph);
   remove_unused_initializers(graph);
   write_onnx_model(graph, info, path);

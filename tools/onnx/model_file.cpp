@@ -173,6 +173,7 @@ void write_onnx_model(const OnnxGraph& graph, const OnnxModelInfo& info, const s
   require(model.SerializeToString(&contents), path, ": cannot serialise the model");
   if (external) external->commit();
   write_file_atomically(path, contents);
+  if (!external) std::filesystem::remove(path + "_data");  // of an earlier export
 }
 
 }  // namespace slipway

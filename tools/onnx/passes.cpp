@@ -140,6 +140,22 @@ void remove_identities(OnnxGraph& graph) {
   }
 }
 
+void fold_transposes(OnnxGraph& graph) {
+  for (std::size_t i = 0; i < graph.nodes.size();) {
+    const OnnxNode node = graph.nodes[i++];
+    if (node.op_type != "Transpose" || graph.is_output(node.outputs[0])) continue;
+    const auto found = graph.initializers.find(node.inputs[0]);
+    const OnnxAttribute* order = node.attribute("perm");
+    if (found == graph.initializers.end() || order == nullptr) continue;
+    const auto& axes = std::get<std::vector<std::int64_t>>(order->value);
+    const TensorView transposed = found->second.view().transposed(Dims(std::span(axes)));
+    const Tensor folded(transposed.dtype(), transposed.shape());
+    copy_elements(transposed, folded);
+    graph.initializers[node.outputs[0]] = folded;
+    graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(--i));
+  }
+}
+
 void fold_batch_normalization(OnnxGraph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size();) {
     const OnnxNode node = graph.nodes[i++];
