@@ -50,7 +50,7 @@ std::vector<Value> BroadcastTo::vjp(VjpContext& context) const {
 }
 
 void BroadcastTo::to_onnx(OnnxSink& sink) const {
-  sink.emit("Expand", {sink.input(0), sink.shape_of_output(0)}, {sink.output(0)});
+  sink.emit("Expand", {sink.input(0), sink.expanded_shape_of_output(0)}, {sink.output(0)});
 }
 
 }  // namespace slipway

@@ -122,7 +122,16 @@ class Translator::Sink : public OnnxSink {
   }
 
   std::string expanded_shape_of_output(int i) override {
-    return t_.batch_shape({index_, i}, t_.label(index_));
+    const Shape& shape = output_type(i).shape;
+    std::vector<std::int64_t> sizes = list(shape);
+    bool known = true;
+    for (const int axis : t_.varying_axes({index_, i})) {  // what the input has already, 1 keeps
+      const int own = node_.inputs.empty() ? -1 : axis - shape.rank() + input_type(0).shape.rank();
+      known = known && own >= 0 && t_.varies(argument(0), own);
+      sizes[static_cast<std::size_t>(axis)] = 1;
+    }
+    if (!known) return t_.batch_shape({index_, i}, t_.label(index_));
+    return constant(Tensor::of<std::int64_t>({shape.rank()}, sizes), "shape");
   }
 
   Tensor input_value(int i) const override { return t_.known(argument(i)); }
@@ -280,12 +289,8 @@ std::string Translator::add_constant(const Tensor& value, const std::string& nam
   return unique_name;
 }
 
-/// A shape for Expand, computed from an input of the model where it depends on the batch size.
+/// The shape of a value, computed from an input of the model.
 std::string Translator::batch_shape(Value value, const std::string& base) {
-  const std::vector<std::int64_t> sizes = list(type(value).shape);
-  if (varying_axes(value).empty()) {
-    return add_constant(Tensor::of<std::int64_t>({type(value).shape.rank()}, sizes), base + "/shape");
-  }
   const auto append = [&](const char* op, std::vector<std::string> inputs,
                           std::vector<OnnxAttribute> attributes = {}) {
     const std::string name = unique(text(base, '/', lower_case(op)));

@@ -54,7 +54,7 @@ TEST(OnnxOpCases, OnnxruntimeComputesTheSame) {
   EXPECT_GT(cases, 0);
   for (const auto& [tolerance, parent] : tolerances) {
     run_node("tools/web/verify/verify.mjs",
-             {"--tolerance", text(std::max(tolerance, 1e-5)), "--all", parent});
+             {"--runtime", "node,web", "--tolerance", text(std::max(tolerance, 1e-5)), "--all", parent});
   }
 }
 

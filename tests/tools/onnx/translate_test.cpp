@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 
 #include "layers/ops/binary.h"
+#include "layers/ops/broadcast_to.h"
 #include "layers/ops/channel_affine.h"
 #include "layers/ops/conv2d.h"
 #include "layers/ops/fill.h"
 #include "layers/ops/relu.h"
 #include "layers/ops/reorder.h"
 #include "layers/ops/reshape.h"
+#include "layers/ops/slice.h"
 #include "tests/tools/onnx/support.h"
 #include "tools/onnx/export.h"
 #include "tools/onnx/float_input.h"
@@ -106,6 +108,21 @@ TEST(TranslateToOnnx, FollowsTheBatchSizeInShapes) {
       Variables(), directory / "model.onnx");
   const std::map<std::string, Tensor> inputs{{"x", random_tensor({3, 8})}};
   expect_agreement(directory, inputs, {{"y", run_graph(build(3), Variables(), inputs).at("y")}});
+}
+
+TEST(TranslateToOnnx, BroadcastsToTheBatchSize) {
+  const auto build = [](std::int64_t batch) {
+    Graph graph;
+    const Value x = graph.input("x", {DType::float32, {batch, 1, 2}});
+    const Value row = graph.add(Slice({0, 0, 0}, {1, 1, 1}), {x}, "first");  // does not vary
+    graph.output("rows", graph.add(BroadcastTo({batch, 3, 2}), {x}, "wide"));
+    graph.output("firsts", graph.add(BroadcastTo({batch, 1, 2}), {row}, "tall"));
+    return graph;
+  };
+  const TemporaryDirectory directory;
+  write_onnx(build, Variables(), directory / "model.onnx");
+  const std::map<std::string, Tensor> inputs{{"x", Tensor::full(DType::float32, {3, 1, 2}, 4)}};
+  expect_agreement(directory, inputs, run_graph(build(3), Variables(), inputs));
 }
 
 TEST(TranslateToOnnx, SharesEqualConstants) {

@@ -1,24 +1,43 @@
 // Runs exported models in JavaScript and compares what they compute with what Slipway computed.
 //
-//   node tools/web/verify/verify.mjs [--tolerance 1e-5] [--all] DIR ...
+//   node tools/web/verify/verify.mjs [--runtime node,web] [--tolerance 1e-5] [--all] DIR ...
 //
 // Each DIR holds model.onnx and golden.json, as `slipway export` writes them; --all takes all folders in DIR instead.
+// The runtime is onnxruntime-node, or onnxruntime-web's WebAssembly as browsers run it, or one after the other.
 // Differences are relative to the largest magnitude of an output, or to 1 if that is larger. A model with a free batch
 // size also runs on the samples one by one, and on seven of them. Exit status 1 if a model disagrees.
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import ort from 'onnxruntime-node';
 
 const MANY = 7;
 const ARRAYS = {
   float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array,
 };
 
+/** A runtime: its Tensor, and how it opens the model of a folder. */
+async function loadRuntime(name) {
+  if (name === 'node') {
+    const { default: ort } = await import('onnxruntime-node');
+    const open = (folder) => ort.InferenceSession.create(join(folder, 'model.onnx'), { intraOpNumThreads: 1, logSeverityLevel: 3 });
+    return { name: 'onnxruntime-node', Tensor: ort.Tensor, open };
+  }
+  if (name !== 'web') throw new Error(`there is no runtime '${name}', expected node or web`);
+  const ort = await import('onnxruntime-web');
+  ort.env.wasm.numThreads = 1;
+  const open = async (folder) => {
+    const weights = join(folder, 'model.onnx_data'); // which a browser has to fetch and name
+    const externalData = existsSync(weights) ? [{ path: basename(weights), data: new Uint8Array(await readFile(weights)) }] : [];
+    return ort.InferenceSession.create(new Uint8Array(await readFile(join(folder, 'model.onnx'))), { externalData, logSeverityLevel: 3 });
+  };
+  return { name: 'onnxruntime-web', Tensor: ort.Tensor, open };
+}
+
 /** A tensor of golden.json, in which null stands for NaN. */
-function toTensor({ dtype, shape, data }) {
+function toTensor(Tensor, { dtype, shape, data }) {
   const value = dtype === 'int64' ? BigInt : (number) => number ?? NaN;
-  return new ort.Tensor(dtype, ARRAYS[dtype].from(data, value), shape);
+  return new Tensor(dtype, ARRAYS[dtype].from(data, value), shape);
 }
 
 /** The tensor whose rows are the given rows of `tensor`. */
@@ -59,13 +78,13 @@ function batches(golden, session) {
 }
 
 /** Runs the model of a folder on its golden input; returns the largest relative difference of its outputs. */
-async function verify(folder) {
+async function verify(runtime, folder) {
   const golden = JSON.parse(await readFile(join(folder, 'golden.json'), 'utf8'));
-  const session = await ort.InferenceSession.create(join(folder, 'model.onnx'), { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await runtime.open(folder);
   try {
     let worst = 0;
     for (const { inputs, outputs } of batches(golden, session)) {
-      const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, toTensor(tensor)]));
+      const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, toTensor(runtime.Tensor, tensor)]));
       const results = await session.run(feeds);
       for (const [name, expected] of Object.entries(outputs)) worst = Math.max(worst, difference(name, results[name], expected));
     }
@@ -75,28 +94,41 @@ async function verify(folder) {
   }
 }
 
-async function main() {
-  const { values, positionals } = parseArgs({
-    options: { tolerance: { type: 'string', default: '1e-5' }, all: { type: 'boolean' } },
-    allowPositionals: true,
-  });
-  if (positionals.length === 0) throw new Error('name a folder that `slipway export` wrote');
-  const tolerance = Number(values.tolerance);
-  const inside = async (folder) => (await readdir(folder)).sort().map((name) => join(folder, name));
-  const folders = values.all ? (await Promise.all(positionals.map(inside))).flat() : positionals;
+/** Verifies folder by folder, prints what is worth knowing, and returns how many disagree. */
+async function verifyAll(runtime, folders, tolerance, brief) {
   let failures = 0;
   for (const folder of folders) {
     try {
-      const worst = await verify(folder);
+      const worst = await verify(runtime, folder);
       const agrees = worst <= tolerance;
       if (!agrees) ++failures;
-      if (!agrees || !values.all) console.log(`${folder}: largest relative difference ${worst.toExponential(1)}${agrees ? '' : `, more than ${tolerance}`}`);
+      const rest = agrees ? '' : `, more than ${tolerance}`;
+      if (!agrees || !brief) console.log(`${folder}: largest relative difference ${worst.toExponential(1)}${rest}`);
     } catch (error) {
       ++failures;
       console.log(`${folder}: ${error.message}`);
     }
   }
-  console.log(`${folders.length - failures} of ${folders.length} models agree with Slipway in onnxruntime-node`);
+  console.log(`${folders.length - failures} of ${folders.length} models agree with Slipway in ${runtime.name}`);
+  return failures;
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: {
+      runtime: { type: 'string', default: 'node' },
+      tolerance: { type: 'string', default: '1e-5' },
+      all: { type: 'boolean' },
+    },
+    allowPositionals: true,
+  });
+  if (positionals.length === 0) throw new Error('name a folder that `slipway export` wrote');
+  const inside = async (folder) => (await readdir(folder)).sort().map((name) => join(folder, name));
+  const folders = values.all ? (await Promise.all(positionals.map(inside))).flat() : positionals;
+  let failures = 0;
+  for (const name of values.runtime.split(',')) {
+    failures += await verifyAll(await loadRuntime(name), folders, Number(values.tolerance), values.all);
+  }
   if (failures > 0) process.exitCode = 1;
 }
 
