@@ -31,7 +31,12 @@ std::vector<Value> Transpose::vjp(VjpContext& context) const {
 void Transpose::to_onnx(OnnxSink& sink) const {
   if (order_.empty()) return sink.emit("Identity", {sink.input(0)}, {sink.output(0)});
   Dims order = order_;
-  for (int i = 0; i < order.rank(); ++i) order[i] = normalize_axis(order[i], order.rank(), "transpose");
+  bool kept = true;
+  for (int i = 0; i < order.rank(); ++i) {
+    order[i] = normalize_axis(order[i], order.rank(), "transpose");
+    kept = kept && order[i] == i;
+  }
+  if (kept) return sink.emit("Identity", {sink.input(0)}, {sink.output(0)});
   sink.emit("Transpose", {sink.input(0)}, {sink.output(0)}, {{"perm", order}});
 }
 

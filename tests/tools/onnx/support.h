@@ -43,7 +43,7 @@ inline void expect_agreement(const TemporaryDirectory& directory, const std::map
                              const std::map<std::string, Tensor>& outputs) {
   onnx::checker::check_model(directory / "model.onnx");
   directory.write("golden.json", golden_json(inputs, outputs));
-  run_node("tools/web/verify/verify.mjs", {"--runtime", "node,web", directory.path()});
+  run_node("tools/web/verify/verify.mjs", {directory.path()});
 }
 
 }  // namespace slipway::test
