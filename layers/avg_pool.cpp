@@ -5,6 +5,7 @@ namespace {
 
 class AvgPoolLayer : public PoolLayer {
  public:
+  AvgPoolLayer() : PoolLayer("avg_pool") {}
   void settings(FieldVisitor& visit) override {
     window_fields(visit);
     visit.field("count_padding", count_padding_,

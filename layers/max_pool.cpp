@@ -5,6 +5,7 @@ namespace {
 
 class MaxPoolLayer : public PoolLayer {
  public:
+  MaxPoolLayer() : PoolLayer("max_pool") {}
   void settings(FieldVisitor& visit) override { window_fields(visit); }
   Value build(const Scope& scope, Value input) const override {
     return scope.add(std::make_shared<MaxPool2d>(options(scope, input)), {input});

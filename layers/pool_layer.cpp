@@ -16,8 +16,8 @@ void PoolLayer::window_fields(FieldVisitor& visit) {
 }
 
 void PoolLayer::check(ConfigErrors& errors) const {
-  kernel_.check(*this, "kernel", errors);
-  stride_.check(*this, "stride", errors);
+  kernel_.check(*this, kind_ + ": kernel", errors);
+  stride_.check(*this, kind_ + ": stride", errors);
   padding_.check(errors);
 }
 

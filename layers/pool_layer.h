@@ -9,6 +9,8 @@ namespace slipway {
 /// What max_pool and avg_pool have in common: a window that moves over images.
 class PoolLayer : public Layer {
  public:
+  /// `kind`: its name in messages.
+  explicit PoolLayer(std::string kind) : kind_(std::move(kind)) {}
   void check(ConfigErrors& errors) const override;
 
  protected:
@@ -17,7 +19,8 @@ class PoolLayer : public Layer {
   Pool2dOptions options(const Scope& scope, Value input) const;
 
  private:
-  SpatialSetting kernel_;
+  std::string kind_;
+  SpatialSetting kernel_{2};
   SpatialSetting stride_;
   PaddingSetting padding_;
 };

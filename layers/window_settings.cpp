@@ -13,8 +13,8 @@ struct PaddingNumbers : Component {
 
 }  // namespace
 
-void SpatialSetting::check(const Component& owner, const char* name, ConfigErrors& errors) const {
-  if (values_.size() > 2) {
+void SpatialSetting::check(const Component& owner, const std::string& name, ConfigErrors& errors) const {
+  if (values_.size() > 2 || (values_.empty() && !optional_)) {
     errors.add(owner.where,
                text(name, ": has ", values_.size(), " numbers, expected one or [height, width]"));
   }

@@ -13,12 +13,13 @@ namespace slipway {
 /// A setting of the two spatial axes: one number for both, or [height, width].
 class SpatialSetting {
  public:
-  SpatialSetting() = default;
+  /// One that may be left out.
+  SpatialSetting() : optional_(true) {}
   explicit SpatialSetting(std::int64_t both) : values_{both} {}
   void field(FieldVisitor& visit, const char* name, const FieldInfo& info) {
     visit.field(name, values_, info);
   }
-  void check(const Component& owner, const char* name, ConfigErrors& errors) const;
+  void check(const Component& owner, const std::string& name, ConfigErrors& errors) const;
   /// Whether the configuration left it out.
   bool empty() const { return values_.empty(); }
   /// height, width
@@ -26,6 +27,7 @@ class SpatialSetting {
 
  private:
   std::vector<std::int64_t> values_;
+  bool optional_ = false;
 };
 
 /// How far an image is thought to go on beyond its edges: `same`, or numbers, one for all edges, or

@@ -81,6 +81,11 @@ TEST(Conv2dLayer, NamesMistakes) {
             "test.yaml:1:2: conv2d: 4 filters do not divide into 3 groups");
   EXPECT_EQ(layer_error("[conv2d: {filters: 4, stride: [1, 2, 3]}]", any),
             "test.yaml:1:2: conv2d: stride: has 3 numbers, expected one or [height, width]");
+  EXPECT_EQ(layer_error("[conv2d: {filters: 4, kernel: []}]", any),
+            "test.yaml:1:2: conv2d: kernel: has 0 numbers, expected one or [height, width]");
+  EXPECT_EQ(
+      layer_error("[conv2d: {filters: 4, padding: []}]", any),
+      "test.yaml:1:32: padding: has 0 numbers, expected one, [height, width] or [top, left, bottom, right]");
   EXPECT_EQ(layer_error("[conv2d: {filters: 4, padding: full}]", any),
             "test.yaml:1:32: padding: expected `same` or integers >= 0, got 'full'");
   EXPECT_EQ(

@@ -35,7 +35,8 @@ TEST(PoolingLayers, NameMistakes) {
     EXPECT_NE(layer_error("[" + kind + ": {kernel: 2, padding: 2}]", images).find(kind + "_1'"),
               std::string::npos);
     EXPECT_NE(layer_error("[" + kind + ": {stride: 2}]", images).find("kernel"), std::string::npos);
-    EXPECT_NE(layer_error("[" + kind + ": []]", images).find("kernel"), std::string::npos);
+    EXPECT_EQ(layer_error("[" + kind + ": []]", images),
+              "test.yaml:1:2: " + kind + ": kernel: has 0 numbers, expected one or [height, width]");
     EXPECT_NE(layer_error("[" + kind + ": {kernel: 2, stride: 0}]", images).find("stride"),
               std::string::npos);
   }
