@@ -55,7 +55,7 @@ class ClassifyIdxTest(unittest.TestCase):
 
     def write_predictions(self, classes):
         with open(self.path("predictions.csv"), "w", encoding="utf-8") as file:
-            file.write("index,prediction\n" + "".join(f"{i},{c}\n" for i, c in enumerate(classes)))
+            file.write("sample,label,index\n" + "".join(f"sample {i},{c},{c}\n" for i, c in enumerate(classes)))
         return "--predictions", self.path("predictions.csv")
 
     def test_counts_correct_labels(self):
