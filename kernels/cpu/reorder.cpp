@@ -8,9 +8,10 @@
 namespace slipway::cpu {
 namespace {
 
-constexpr std::int64_t kTile = 16;            // a cache line of float32
-constexpr std::int64_t kRunElements = 4096;   // of a run that is contiguous on both sides
-constexpr std::int64_t kItemElements = 8192;  // of one unit of work
+constexpr std::int64_t kTile = 16;           // a cache line of float32
+constexpr std::int64_t kRunElements = 4096;  // of a run that is contiguous on both sides
+// Of one unit of work: rows of more would lie in more pages than the first translation buffer holds.
+constexpr std::int64_t kItemElements = 2048;
 
 /// The two inner loops, cut into pieces; each unit of work is one piece at one index of the outer loops.
 template <class Word>
