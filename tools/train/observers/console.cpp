@@ -86,7 +86,7 @@ std::string ConsoleObserver::epoch_label(std::int64_t epoch) const {
 double ConsoleObserver::seconds_left(const StepRecord& record) const {
   const double samples =
       static_cast<double>((info_.epochs - record.epoch) * info_.training_samples - record.samples);
-  return record.samples_per_second > 0 ? std::max(samples, 0.0) / record.samples_per_second : NAN;
+  return std::max(samples, 0.0) / record.samples_per_second;
 }
 
 bool ConsoleObserver::due() {
@@ -128,12 +128,13 @@ void ConsoleObserver::on_step(const StepRecord& record) {
       record.epoch == epoch_ ? kSmoothing * smooth_loss_ + (1 - kSmoothing) * record.loss : record.loss;
   epoch_ = record.epoch;
   if (!due()) return;
-  draw({.label = epoch_label(record.epoch),
-        .done = record.samples,
-        .total = info_.training_samples,
-        .figures = {duration_text(seconds_left(record)) + " left", "loss " + figure_text(smooth_loss_),
-                    with_commas(std::llround(record.samples_per_second)) + " samples/s",
-                    "learning rate " + figure_text(record.learning_rate)}});
+  Bar bar{.label = epoch_label(record.epoch), .done = record.samples, .total = info_.training_samples};
+  const bool rate_known = record.samples_per_second > 0;
+  if (rate_known) bar.figures.push_back(duration_text(seconds_left(record)) + " left");
+  bar.figures.push_back("loss " + figure_text(smooth_loss_));
+  if (rate_known) bar.figures.push_back(with_commas(std::llround(record.samples_per_second)) + " samples/s");
+  bar.figures.push_back("learning rate " + figure_text(record.learning_rate));
+  draw(std::move(bar));
 }
 
 void ConsoleObserver::on_validation_progress(std::int64_t done, std::int64_t total) {

@@ -7,6 +7,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "core/base/error.h"
+#include "core/base/version.h"
 #include "tools/train/summary.h"
 
 namespace slipway {
@@ -31,6 +32,7 @@ std::vector<std::pair<std::string, std::string>> describe_environment() {
   const auto add = [&](const char* label, const std::string& value) {
     if (!value.empty()) environment.emplace_back(label, value);
   };
+  add("Slipway", std::string(version()));
   add("processor", value_in("/proc/cpuinfo", "model name"));
   add("logical cores", std::to_string(::sysconf(_SC_NPROCESSORS_ONLN)));
   const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);

@@ -16,6 +16,7 @@ namespace {
 using Series = LineChart::Series;
 
 constexpr std::size_t kChartPoints = 300;
+constexpr std::size_t kDottedPoints = 40;  // more dots would hide their line
 
 std::string status_html(const ReportData& data) {
   if (!data.end) return "<span class=\"status running\">running</span>";
@@ -77,13 +78,11 @@ Series step_series(const ReportData& data, const std::string& name, int color, d
 
 Series epoch_series(const ReportData& data, const std::string& name, int color,
                     const std::function<double(const EpochRecord&)>& figure) {
-  Series series{.name = name, .color = color, .style = Series::Style::dotted_line};
+  Series series{.name = name, .color = color};
   for (const EpochRecord& record : data.history.epochs)
     series.points.push_back({static_cast<double>(record.epoch + 1), figure(record)});
-  if (series.points.size() > kChartPoints) {
-    series.points = thinned(series.points, kChartPoints);
-    series.style = Series::Style::line;
-  }
+  if (series.points.size() <= kDottedPoints) series.style = Series::Style::dotted_line;
+  series.points = thinned(series.points, kChartPoints);
   return series;
 }
 
@@ -118,8 +117,13 @@ std::string charts_html(const ReportData& data) {
                     .series = {step_series(data, "learning rate", 3, &StepRecord::learning_rate)}});
   charts.push_back({.title = "Gradient norm",
                     .series = {step_series(data, "gradient norm", 4, &StepRecord::gradient_norm)}});
+  Series rates = step_series(data, "step", 3, &StepRecord::samples_per_second);
+  rates.style = Series::Style::faint_line;
+  std::erase_if(rates.points, [](const auto& point) { return point.y <= 0; });  // not known yet
   charts.push_back({.title = "Samples per second",
-                    .series = {step_series(data, "samples per second", 3, &StepRecord::samples_per_second)}});
+                    .series = {std::move(rates), epoch_series(data, "epoch", 3, [](const auto& record) {
+                                 return record.samples_per_second;
+                               })}});
   std::string html;
   for (LineChart& chart : charts) {
     if (!data.history.epochs.empty())

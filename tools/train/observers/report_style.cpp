@@ -60,11 +60,11 @@ td:first-child { color: var(--soft); } table.wide td:first-child { color: var(--
 .matrix .hit, .matrix .miss { width: 46px; height: 34px; min-width: 26px; padding: 0 4px; text-align: center; color: var(--text); border: 1px solid var(--card); border-radius: 5px; }
 .matrix .hit { background: rgb(var(--hit) / var(--a)); } .matrix .miss { background: rgb(var(--miss) / var(--a)); }
 .matrix .strong { color: #fff; }
-.matrix .column { text-align: center; max-width: 90px; overflow: hidden; text-overflow: ellipsis; }
+.matrix .column { text-align: center; min-width: 64px; max-width: 96px; overflow: hidden; text-overflow: ellipsis; }
 .matrix .row { text-align: right; font-weight: 500; color: var(--soft); }
 .matrix .number { color: var(--soft); padding-left: 16px; }
 .matrix.small .hit, .matrix.small .miss { width: 20px; height: 20px; min-width: 18px; border-radius: 3px; }
-.matrix.small .column span { writing-mode: vertical-rl; }
+.matrix.small .column { min-width: 20px; } .matrix.small .column span { writing-mode: vertical-rl; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(168px, 1fr)); gap: 12px; }
 .mistakes figure { overflow: hidden; padding: 10px; }
 .mistakes img { display: block; width: 100%; height: 146px; object-fit: contain; image-rendering: pixelated; background: #000; border-radius: 6px; margin-bottom: 8px; }

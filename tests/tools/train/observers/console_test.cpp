@@ -74,6 +74,13 @@ TEST(Console, RedrawsABarTenTimesASecondAtMost) {
   terminal.now += std::chrono::seconds(1);
   console.on_validation_progress(10, 20);
   EXPECT_EQ(out.str(), "\repoch 1/2  ############............  50%  validating\x1b[K");
+  terminal.now += std::chrono::seconds(1);
+  StepRecord early = sample_step(5);
+  early.samples_per_second = 0;  // not known yet
+  out.str("");
+  console.on_step(early);
+  EXPECT_NE(out.str().find("50%  loss"), std::string::npos) << out.str();
+  EXPECT_EQ(out.str().find("samples/s"), std::string::npos) << out.str();
   out.str("");
   console.on_epoch_end(sample_epoch(0));
   EXPECT_EQ(out.str().find("\r\x1b[Kepoch 1/2  1:15  training loss"), 0u) << out.str();
