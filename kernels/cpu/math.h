@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-/// Elementary functions as plain arithmetic, so that loops over them vectorise. float: within 2 or 3 units in
+/// Elementary functions as plain arithmetic, so that loops over them vectorise. float: within a few units in
 /// the last place (tests/kernels/cpu/math_test.cpp has each), with NaN and infinities as in <cmath>. double:
 /// <cmath>. The polynomials are minimax fits (Remez) of the functions named beside them.
 namespace slipway::cpu {
