@@ -23,7 +23,7 @@ std::optional<GoldenSamples> real_samples(const TrainedModel& trained) try {
   // The configuration anew: opening datasets changes its components.
   RunConfig config = parse_run_config(trained.checkpoint().config, trained.checkpoint_path());
   const DataSource source(config, trained.base_directory());
-  const char* name = "test";
+  const char* name = config.data.test ? "test" : "validation";
   std::shared_ptr<const Dataset> data = source.part(DataSource::Part::test);
   if (!data) {
     name = "training";
@@ -34,8 +34,7 @@ std::optional<GoldenSamples> real_samples(const TrainedModel& trained) try {
                 {.batch_size = std::min(kSamples, data->size()), .mode = Mode::evaluation, .workers = 0});
   const Batch* batch = loader.next();
   if (batch == nullptr) return std::nullopt;
-  return GoldenSamples{batch->tensors[0].clone(),
-                       text("the first ", batch->size(), " of the ", name, " set")};
+  return GoldenSamples{batch->tensors[0].clone(), text("the first ", batch->size(), " ", name, " samples")};
 } catch (const UserError&) {
   return std::nullopt;
 }

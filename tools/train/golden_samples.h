@@ -9,7 +9,7 @@ namespace slipway {
 /// A few inputs on which an exported model can be tried out.
 struct GoldenSamples {
   Tensor input;        // [samples, ...], of the type that a batch has
-  std::string origin;  // "the first samples of the test set"
+  std::string origin;  // "the first 4 test samples"
 };
 
 /// From the test set, or else the validation set, if they are where the configuration says; else made up:
