@@ -15,10 +15,12 @@ struct ReluArgs {
 };
 inline constinit KernelSlot<ReluArgs> relu_forward{"relu_forward"};
 
-/// dx = y > 0 ? dy : slope * dy, from the output. In place if dx == dy.
+/// dx = g where y > 0, else slope * g, from the output; g = dy + dy_too, two gradients that meet here. In
+/// place if dx is dy or dy_too.
 struct ReluGradientArgs {
   DType dtype;
   const void* dy;
+  const void* dy_too;  // or null
   const void* y;
   void* dx;
   std::int64_t count;

@@ -148,7 +148,8 @@ class Op {
 
   /// Fusion: this op followed by `consumer`, whose input `input` is this op's output `output`, as one op. Its
   /// inputs are this op's, then the consumer's others; its outputs are this op's with `output` replaced by
-  /// the consumer's only output. Null if there is no such op.
+  /// the consumer's only output. Null if there is no such op; it need not look at types: a fused op whose
+  /// infer() refuses them is not taken.
   virtual OpPtr fuse_consumer(int output, const Op& consumer, int input) const;
   /// The same seen from the consumer: `producer` (of one output) feeds input `input` of this op. The fused
   /// op's inputs are the producer's, then this op's others; its outputs are this op's.

@@ -87,18 +87,21 @@ void backward_plane(const PoolWindows& windows, const T* dy, const Index* index,
   for (std::int64_t pixel = 0; pixel < in.pixels; ++pixel) {
     std::fill_n(dx + pixel * in.pixel_stride, lanes, T(0));
   }
-  const T* from = nullptr;
-  const Index* places = nullptr;
+  // Widened once a window: the loop over its places then works on vectors of one width.
+  std::array<T, ChannelGroups::kLanes> gradient;
+  std::array<std::int32_t, ChannelGroups::kLanes> winner;
   windows.for_each(
       [&](std::int64_t pixel) {
-        from = dy + pixel * out.pixel_stride;
-        places = index + pixel * out.pixel_stride;
+        for (int l = 0; l < lanes; ++l) {
+          gradient[l] = dy[pixel * out.pixel_stride + l];
+          winner[l] = static_cast<std::int32_t>(index[pixel * out.pixel_stride + l]);
+        }
       },
       [&](std::int64_t k, std::int64_t pixel) {
         T* to = dx + pixel * in.pixel_stride;
-        const Index place = static_cast<Index>(k);
+        const auto place = static_cast<std::int32_t>(k);
 #pragma omp simd
-        for (int l = 0; l < lanes; ++l) to[l] += places[l] == place ? from[l] : T(0);
+        for (int l = 0; l < lanes; ++l) to[l] += winner[l] == place ? gradient[l] : T(0);
       },
       [](std::int64_t) {});
 }

@@ -24,7 +24,16 @@ void backward(const Stream& stream, const ReluGradientArgs& args) {
     const T* y = static_cast<const T*>(args.y);
     T* dx = static_cast<T*>(args.dx);
     const T slope = static_cast<T>(args.slope);
+    const T* dy_too = static_cast<const T*>(args.dy_too);
     parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
+      if (dy_too) {
+#pragma omp simd
+        for (std::int64_t i = begin; i < end; ++i) {
+          const T gradient = dy[i] + dy_too[i];
+          dx[i] = y[i] > T(0) ? gradient : slope * gradient;
+        }
+        return;
+      }
 #pragma omp simd
       for (std::int64_t i = begin; i < end; ++i) dx[i] = y[i] > T(0) ? dy[i] : slope * dy[i];
     });

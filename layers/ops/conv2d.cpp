@@ -1,6 +1,7 @@
 #include "layers/ops/conv2d.h"
 
 #include "core/graph/onnx_sink.h"
+#include "layers/ops/binary.h"
 #include "layers/ops/relu.h"
 #include "layers/ops/window.h"
 
@@ -233,10 +234,16 @@ LayoutChoice Conv2d::choose_layouts(const Stream& stream, std::span<const ValueT
 }
 
 OpPtr Conv2d::fuse_consumer(int, const Op& consumer, int) const {
-  const auto* relu = dynamic_cast<const Relu*>(&consumer);
-  if (!relu || relu->slope() != 0 || options_.activation != Activation::none) return nullptr;
+  if (options_.activation != Activation::none) return nullptr;
   Conv2dOptions fused = options_;
-  fused.activation = Activation::relu;
+  const auto* relu = dynamic_cast<const Relu*>(&consumer);
+  const auto* binary = dynamic_cast<const Binary*>(&consumer);
+  if (relu && relu->slope() == 0)
+    fused.activation = Activation::relu;
+  else if (binary && binary->function() == BinaryFunction::add && !options_.residual)
+    fused.residual = true;
+  else
+    return nullptr;
   return std::make_shared<Conv2d>(fused);
 }
 

@@ -22,6 +22,33 @@ int first_reader(const Graph& graph, int node) {
   return static_cast<int>(graph.nodes().size());
 }
 
+/// The inputs of the fused node, still in the old graph.
+std::vector<Value> fused_inputs(const Graph& graph, int consumer, const Match& match) {
+  std::vector<Value> inputs = graph.node(match.producer).inputs;
+  const std::vector<Value>& others = graph.node(consumer).inputs;
+  for (int k = 0; k < static_cast<int>(others.size()); ++k) {
+    if (k != match.input) inputs.push_back(others[static_cast<std::size_t>(k)]);
+  }
+  return inputs;
+}
+
+/// Whether the fused op takes the types of its inputs and gives those of the outputs that it replaces: ops
+/// offer a fusion without knowing shapes, as of an addition that may broadcast.
+bool fits(const Graph& graph, int consumer, const Match& match) {
+  std::vector<ValueType> types;
+  for (const Value input : fused_inputs(graph, consumer, match)) types.push_back(graph.type(input));
+  std::vector<ValueType> expected = graph.node(consumer).outputs;
+  if (match.keeps_producer_outputs) {
+    expected = graph.node(match.producer).outputs;
+    expected[static_cast<std::size_t>(match.output)] = graph.node(consumer).outputs[0];
+  }
+  try {
+    return match.fused->infer(types) == expected;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Match find_match(const Graph& graph, int consumer, const std::vector<std::vector<int>>& uses) {
   const Node& node = graph.node(consumer);
   for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
@@ -31,12 +58,14 @@ Match find_match(const Graph& graph, int consumer, const std::vector<std::vector
     if (uses[static_cast<std::size_t>(value.node)][static_cast<std::size_t>(value.output)] != 1) continue;
     if (node.outputs.size() == 1 && first_reader(graph, value.node) == consumer) {
       if (OpPtr fused = producer.op->fuse_consumer(value.output, *node.op, k)) {
-        return {value.node, value.output, k, std::move(fused), true};
+        Match match{value.node, value.output, k, std::move(fused), true};
+        if (fits(graph, consumer, match)) return match;
       }
     }
     if (producer.outputs.size() == 1) {
       if (OpPtr fused = node.op->fuse_producer(*producer.op, k)) {
-        return {value.node, value.output, k, std::move(fused), false};
+        Match match{value.node, value.output, k, std::move(fused), false};
+        if (fits(graph, consumer, match)) return match;
       }
     }
   }
@@ -56,10 +85,7 @@ Graph apply(const Graph& graph, int consumer, const Match& match) {
     const Node& first = graph.node(match.producer);
     Node fused = match.keeps_producer_outputs ? first : second;
     fused.op = match.fused;
-    fused.inputs = rewrite(first.inputs);
-    for (int k = 0; k < static_cast<int>(second.inputs.size()); ++k) {
-      if (k != match.input) fused.inputs.push_back(rewrite(second.inputs[static_cast<std::size_t>(k)]));
-    }
+    fused.inputs = rewrite(fused_inputs(graph, consumer, match));
     if (match.keeps_producer_outputs) {
       fused.outputs[static_cast<std::size_t>(match.output)] = second.outputs[0];
     }

@@ -152,6 +152,17 @@ TEST(BatchNorm, FusedWithResidualAndReluGivesTheSame) {
   }
 }
 
+TEST(BatchNorm, AnAdditionThatBroadcastsIsNotFused) {
+  Graph graph;
+  const auto input = [&](const char* name, const Shape& s) { return graph.input(name, {DType::float32, s}); };
+  const Value y = graph.add(BatchNormInference({}),
+                            {input("x", Shape{2, 3, 4, 4}), input("scale", Shape{3}),
+                             input("shift", Shape{3}), input("mean", Shape{3}), input("variance", Shape{3})});
+  graph.output("y", graph.add(Binary(BinaryFunction::add), {y, input("r", Shape{3, 1, 1})}));
+  graph = fuse(graph);
+  EXPECT_EQ(graph.node(graph.outputs().at("y").node).op->name(), "add");
+}
+
 TEST(BatchNorm, FoldedWeightsComputeTheSame) {
   const Tensor weight = Tensor::of<double>({2, 3}, {1, 2, 3, 4, 5, 6}),
                bias = Tensor::of<double>({2}, {7, 8});
