@@ -5,6 +5,7 @@
 #include "core/runtime/tuner.h"
 #include "kernels/cpu/conv2d_loops.h"
 #include "kernels/cpu/conv2d_onednn.h"
+#include "kernels/cpu/conv2d_winograd.h"
 
 namespace slipway::cpu {
 namespace {
@@ -82,6 +83,7 @@ template <class Args>
 struct Implementations {
   const char* name;
   std::unique_ptr<PreparedKernel<Args>> (*loops)(const Conv2dProblem&);
+  std::unique_ptr<PreparedKernel<Args>> (*few_pixels)(const Stream&, const Conv2dProblem&);
   std::unique_ptr<PreparedKernel<Args>> (*onednn)(const Stream&, const Conv2dProblem&, Algorithm);
 };
 
@@ -92,6 +94,9 @@ std::unique_ptr<PreparedKernel<Args>> make(const Implementations<Args>& offered,
     require(conv2d_loops_apply(problem), offered.name, ": expects row-major values, got ", problem.x, ", ",
             problem.weight, " and ", problem.y);
     return offered.loops(problem);
+  }
+  if (conv2d_winograd_applies(problem) && conv2d_winograd_wins(problem)) {
+    return offered.few_pixels(stream, problem);
   }
   const Guess clear = guess(stream, problem);
   std::unique_ptr<PreparedKernel<Args>> winograd, direct;
@@ -119,18 +124,21 @@ std::unique_ptr<PreparedKernel<Args>> make(const Implementations<Args>& offered,
 }
 
 std::unique_ptr<PreparedKernel<Conv2dArgs>> forward(const Stream& stream, const Conv2dProblem& problem) {
-  return make<Conv2dArgs>({"conv2d_forward", conv2d_forward_loops, conv2d_forward_onednn}, stream, problem);
+  return make<Conv2dArgs>(
+      {"conv2d_forward", conv2d_forward_loops, conv2d_forward_winograd, conv2d_forward_onednn}, stream,
+      problem);
 }
 std::unique_ptr<PreparedKernel<Conv2dBackwardDataArgs>> backward_data(const Stream& stream,
                                                                       const Conv2dProblem& problem) {
-  return make<Conv2dBackwardDataArgs>(
-      {"conv2d_backward_data", conv2d_backward_data_loops, conv2d_backward_data_onednn}, stream, problem);
+  return make<Conv2dBackwardDataArgs>({"conv2d_backward_data", conv2d_backward_data_loops,
+                                       conv2d_backward_data_winograd, conv2d_backward_data_onednn},
+                                      stream, problem);
 }
 std::unique_ptr<PreparedKernel<Conv2dBackwardWeightsArgs>> backward_weights(const Stream& stream,
                                                                             const Conv2dProblem& problem) {
-  return make<Conv2dBackwardWeightsArgs>(
-      {"conv2d_backward_weights", conv2d_backward_weights_loops, conv2d_backward_weights_onednn}, stream,
-      problem);
+  return make<Conv2dBackwardWeightsArgs>({"conv2d_backward_weights", conv2d_backward_weights_loops,
+                                          conv2d_backward_weights_winograd, conv2d_backward_weights_onednn},
+                                         stream, problem);
 }
 
 Conv2dLayouts layouts(const Stream& stream, const Conv2dProblem& problem) {

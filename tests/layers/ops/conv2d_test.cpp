@@ -109,6 +109,7 @@ const Case kCases[] = {
     {"winograd", 2, 32, 48, 13, 14, 3, 3, {.padding_begin = {1, 1}, .padding_end = {1, 1}}},
     {"winograd_valid", 4, 64, 64, 10, 10, 3, 3},
     {"winograd_small_image", 16, 64, 32, 4, 4, 3, 3, {.padding_begin = {1, 1}, .padding_end = {1, 1}}},
+    {"deep_few_pixels", 4, 128, 144, 8, 7, 3, 3, {.padding_begin = {1, 0}, .padding_end = {1, 2}}},
     {"odd_channels", 2, 20, 35, 9, 9, 3, 3, {.padding_begin = {1, 1}, .padding_end = {1, 1}}},
     {"strided", 3, 32, 64, 9, 10, 3, 3, {.stride = {2, 2}, .padding_begin = {1, 1}, .padding_end = {1, 1}}},
     {"pointwise_strided", 2, 32, 48, 8, 8, 1, 1, {.stride = {2, 2}}},
@@ -275,6 +276,18 @@ TEST(Conv2d, ResidualAndReluAreFusedIn) {
       expect_near_to(run_op(op, inputs, stream)[0], expected, 2e-5, "row-major");
     }
   }
+}
+
+TEST(Conv2d, ResidualAndReluAreFusedIntoDeepLayers) {
+  const Window2d same{.padding_begin = {1, 1}, .padding_end = {1, 1}};
+  const Conv2d op({.window = same, .bias = true, .residual = true, .activation = Activation::relu});
+  const Shape image{16, 128, 4, 4};
+  const std::vector<Tensor> inputs{
+      random_tensor(DType::float64, image, 1), random_tensor(DType::float64, Shape{128, 128, 3, 3}, 2),
+      random_tensor(DType::float64, Shape{128}, 3), random_tensor(DType::float64, image, 5)};
+  std::vector<Tensor> single;
+  for (const Tensor& input : inputs) single.push_back(input.cast(DType::float32));
+  expect_near_to(run_in_chosen_layouts(op, single, {.threads = 2})[0], run_op(op, inputs)[0], 2e-5, "fused");
 }
 
 TEST(Conv2d, WeightLayoutDoesNotDependOnTheBatchOrTheImage) {
