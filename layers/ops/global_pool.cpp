@@ -20,39 +20,32 @@ ValueType pooled(const Op& op, std::span<const ValueType> inputs) {
   return {x.dtype, Shape{x.shape[0], x.shape[1]}};
 }
 
-/// The gradient of x from (dy, further inputs): GlobalMaxPool's index.
+/// (x, dy, further inputs) -> dx; x lends its shape and layout only.
 class GlobalPoolGradient : public Op {
  public:
-  explicit GlobalPoolGradient(const Shape& x) : x_(x) {}
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
-    return {{inputs[0].dtype, x_}};
-  }
-
- private:
-  Shape x_;
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
+  LayoutRule layout_rule() const override { return LayoutRule::channels; }
 };
 
 class GlobalAvgPoolGradient : public GlobalPoolGradient {
  public:
-  using GlobalPoolGradient::GlobalPoolGradient;
   std::string_view name() const override { return "global_avg_pool_gradient"; }
   // dx[n, c, p] = dy[n, c] / pixels
   void run(OpContext& context) const override {
     global_avg_pool_backward(
         context.stream,
-        {.x_type = context.output().type, .from = context.input(0).data, .to = context.output().data});
+        {.x_type = context.output().type, .from = context.input(1).data, .to = context.output().data});
   }
 };
 
 class GlobalMaxPoolGradient : public GlobalPoolGradient {
  public:
-  using GlobalPoolGradient::GlobalPoolGradient;
   std::string_view name() const override { return "global_max_pool_gradient"; }
   // dx[n, c, p] = p == index[n, c] ? dy[n, c] : 0
   void run(OpContext& context) const override {
     global_max_pool_backward(context.stream, {.x_type = context.output().type,
-                                              .dy = context.input(0).data,
-                                              .index = context.input(1).pointer<std::int32_t>(),
+                                              .dy = context.input(1).data,
+                                              .index = context.input(2).pointer<std::int32_t>(),
                                               .dx = context.output().data});
   }
 };
@@ -70,7 +63,7 @@ void GlobalAvgPool::run(OpContext& context) const {
 }
 
 std::vector<Value> GlobalAvgPool::vjp(VjpContext& context) const {
-  return {context.add(GlobalAvgPoolGradient(context.type(context.input(0)).shape), {context.gradient()})};
+  return {context.add(GlobalAvgPoolGradient(), {context.input(0), context.gradient()})};
 }
 
 void GlobalAvgPool::to_onnx(OnnxSink& sink) const {
@@ -91,8 +84,7 @@ void GlobalMaxPool::run(OpContext& context) const {
 
 std::vector<Value> GlobalMaxPool::vjp(VjpContext& context) const {
   if (!context.gradient(0)) return {Value{}};
-  return {context.add(GlobalMaxPoolGradient(context.type(context.input(0)).shape),
-                      {context.gradient(0), context.output(1)})};
+  return {context.add(GlobalMaxPoolGradient(), {context.input(0), context.gradient(0), context.output(1)})};
 }
 
 void GlobalMaxPool::to_onnx(OnnxSink& sink) const {

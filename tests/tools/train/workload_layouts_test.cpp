@@ -56,7 +56,7 @@ TEST(WorkloadLayouts, ResnetReordersNothing) {
   EXPECT_EQ(reorders.of_gradients_of_variables, 0) << graph;
   EXPECT_EQ(reorders.of_activations, 0) << graph;
   EXPECT_EQ(count(graph, "relu"), 0) << graph;           // part of the batch normalisation before it
-  EXPECT_EQ(count(graph, "relu_gradient"), 8) << graph;  // where the paths of a block meet, with their sum
+  EXPECT_EQ(count(graph, "relu_gradient"), 9) << graph;  // eight blocks and the stem, where paths meet
   EXPECT_EQ(count(graph, "add"), 0) << graph;
 }
 
