@@ -9,15 +9,17 @@ namespace slipway {
 
 /// The Euclidean norm of scale * x, and the factor that brings it down to max_norm:
 ///   norm = scale ‖x‖;  factor = scale min(1, max_norm / (norm + 1e-6))
-/// Squares are summed in double precision over chunks that depend on `count` only.
+/// The factor is NaN if the norm or the loss is not finite, so that an update by it is skipped. Squares are
+/// summed in double precision over chunks that depend on `count` only.
 struct ClipFactorArgs {
   DType dtype;  // of x: float32, float64
   const void* x;
   std::int64_t count;
   double scale;
-  double max_norm;  // infinity: only measure
-  float* norm;      // []
-  float* factor;    // []
+  double max_norm;    // infinity: only measure
+  const float* loss;  // [], null: there is none to look at
+  float* norm;        // []
+  float* factor;      // []
 };
 inline constinit KernelSlot<ClipFactorArgs> clip_factor_kernel{"clip_factor"};
 
@@ -30,12 +32,14 @@ struct AccumulateArgs {
 };
 inline constinit KernelSlot<AccumulateArgs> accumulate_kernel{"accumulate"};
 
-/// average = decay average + (1 - decay) x; after the first step, 0, average = x.
+/// average = decay average + (1 - decay) x; after the first step, 0, average = x. Like an update, it is
+/// skipped if `gradient_scale` is not finite.
 struct MovingAverageArgs {
   DType dtype;  // float32, float64
   void* average;
   const void* x;
-  const std::int64_t* step;  // []
+  const std::int64_t* step;     // []
+  const float* gradient_scale;  // [], null: always averages
   std::int64_t count;
   double decay;
 };

@@ -14,8 +14,9 @@ struct WeightAverage : Component {
 
   void fields(FieldVisitor& visit) override;
   /// Appends the update of the average of flat `parameters` [N] as they are after this step's update; `step`
-  /// (int64[]) counts the updates before it. The first one copies, as torch.optim.swa_utils.AveragedModel.
-  Value build(Graph& graph, Value parameters, Value step) const;
+  /// (int64[]) counts the updates before it. The first one copies, as torch.optim.swa_utils.AveragedModel. If
+  /// there is a `gradient_scale` (UpdateInputs), the average is skipped with the update.
+  Value build(Graph& graph, Value parameters, Value step, Value gradient_scale = {}) const;
 };
 
 }  // namespace slipway

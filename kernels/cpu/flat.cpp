@@ -22,10 +22,10 @@ void clip_factor(const Stream& stream, const ClipFactorArgs& args) {
           return sum;
         });
     const double norm = args.scale * std::sqrt(squares);
-    // Written so that a norm that is not a number makes such a factor, and the update is skipped.
     const double clip = norm + 1e-6 <= args.max_norm ? 1 : args.max_norm / (norm + 1e-6);
     *args.norm = static_cast<float>(norm);
-    *args.factor = std::isfinite(norm) ? static_cast<float>(args.scale * clip) : std::nanf("");
+    const bool finite = std::isfinite(*args.norm) && (args.loss == nullptr || std::isfinite(*args.loss));
+    *args.factor = finite ? static_cast<float>(args.scale * clip) : std::nanf("");
   });
 }
 
@@ -41,6 +41,7 @@ void accumulate(const Stream& stream, const AccumulateArgs& args) {
 }
 
 void moving_average(const Stream& stream, const MovingAverageArgs& args) {
+  if (args.gradient_scale != nullptr && !std::isfinite(*args.gradient_scale)) return;
   visit_float(args.dtype, "moving_average", [&]<class T>() {
     T* average = static_cast<T*>(args.average);
     const T* x = static_cast<const T*>(args.x);

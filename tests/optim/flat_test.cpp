@@ -20,7 +20,8 @@ struct Clipped {
 
 Clipped clip(const Tensor& gradients, double scale, double max_norm, int threads = 1) {
   Graph graph;
-  const ClippedGradient clipped = clip_by_norm(graph, graph.input("g", gradients.type()), scale, max_norm);
+  const ClippedGradient clipped =
+      clip_by_norm(graph, graph.input("g", gradients.type()), {.scale = scale, .max_norm = max_norm});
   graph.output("norm", clipped.norm);
   graph.output("scale", clipped.scale);
   Executor executor(graph, Stream{.threads = threads}, Variables());

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/nearest.h"
+#include "core/base/version.h"
 #include "tools/slipway/verb.h"
 
 namespace slipway {
@@ -18,6 +19,7 @@ std::vector<std::shared_ptr<Verb>>& verbs() {
 std::unique_ptr<CLI::App> make_command_line() {
   auto app =
       std::make_unique<CLI::App>("Slipway trains models from YAML and delivers them as ONNX.", "slipway");
+  app->set_version_flag("--version", text("slipway ", version()));
   app->require_subcommand(1);
   app->get_formatter()->column_width(34);
   app->footer("`slipway COMMAND --help` explains a command, `slipway docs NAME` a part of a configuration.");

@@ -10,6 +10,17 @@
 namespace slipway {
 namespace {
 
+constexpr const char* kDefaultRuns = "runs";
+
+/// A word as a POSIX shell reads it.
+std::string shell_quoted(const std::string& word) {
+  constexpr const char* kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 class TrainVerb : public Verb {
  public:
   std::string name() const override { return "train"; }
@@ -39,26 +50,55 @@ class TrainVerb : public Verb {
       if (!quiet_ && done == total) std::cout << "Measured the statistics of " << total << " samples.\n";
     });
     TrainingProgram program(project.model(), project.stream(), project.config().train.batch_size);
-    RunDirectory directory = open_directory(project.config());
-    Observers observers = make_observers(directory, quiet_ ? ConsoleOutput::quiet : ConsoleOutput::shown);
+    Validation validation(project.source(), project.model(), project.stream(), program.evaluated());
     Trainer trainer({.config = project.config(),
                      .source = project.source(),
                      .model = project.model(),
                      .program = program,
-                     .directory = directory,
-                     .observers = observers,
-                     .stream = project.stream()});
-    if (resume_)
-      say(trainer.resume());
-    else if (!project.config().train.init_from.empty()) {
-      const std::string path = project.source().resolve(project.config().train.init_from);
-      say(text("Initialised from ", path, ": ", initialize_from(program, read_checkpoint(path))));
+                     .validation = validation,
+                     .stream = project.stream(),
+                     .resume_command = resume_command()});
+    if (!resume_) initialize(program, project);
+    // From here on nothing is wrong with the configuration: a mistake leaves no directory behind.
+    const RunDirectory directory = open_directory(project.config());
+    if (resume_) resume(trainer, program, project, directory);
+    if (trainer.finished()) {
+      say("Nothing is left to train; a larger train.epochs or train.max_steps goes on.");
+      return 0;
     }
-    const RunEnd end = trainer.run();
+    const Observers observers =
+        make_observers(directory, quiet_ ? ConsoleOutput::quiet : ConsoleOutput::shown);
+    const RunEnd end = trainer.run(directory, observers);
     return end.reason == RunEnd::Reason::interrupted ? 128 + trainer.stop_signal() : 0;
   }
 
  private:
+  void resume(Trainer& trainer, TrainingProgram& program, const Project& project,
+              const RunDirectory& directory) const {
+    const std::optional<Trainer::Resumed> resumed = trainer.resume(directory);
+    if (!resumed) {
+      say(text(directory.path(), " has no checkpoint yet, so training starts from the beginning."));
+      return initialize(program, project);
+    }
+    for (const std::string& warning : resumed->warnings) std::cerr << "slipway train: " << warning << '\n';
+    say(text("Resumed from ", resumed->from, " after step ", trainer.progress().step, "."));
+  }
+
+  void initialize(TrainingProgram& program, const Project& project) const {
+    if (project.config().train.init_from.empty()) return;
+    const std::string path = find_checkpoint(project.source().resolve(project.config().train.init_from));
+    say(text("Initialised from ", path, ": ", initialize_from(program, read_checkpoint(path))));
+  }
+
+  /// This command, to be typed again after a signal.
+  std::string resume_command() const {
+    std::string command = "slipway train " + shell_quoted(config_);
+    for (const std::string& assignment : assignments_) command += " --set " + shell_quoted(assignment);
+    if (runs_ != kDefaultRuns) command += " --runs " + shell_quoted(runs_);
+    if (threads_ != default_threads()) command += text(" --threads ", threads_);
+    return command + (quiet_ ? " --quiet" : "") + " --resume";
+  }
+
   RunDirectory open_directory(const RunConfig& config) const {
     if (!resume_) return RunDirectory::create(runs_, config.name);
     std::optional<RunDirectory> directory = RunDirectory::resume(runs_, config.name);
@@ -78,7 +118,7 @@ class TrainVerb : public Verb {
   bool resume_ = false;
   bool quiet_ = false;
   int threads_ = default_threads();
-  std::string runs_ = "runs";
+  std::string runs_ = kDefaultRuns;
 };
 
 const RegisterVerb<TrainVerb> registered;

@@ -73,7 +73,11 @@ std::vector<Evaluator::Figure> Evaluator::figures_of(double loss,
 
 std::vector<Evaluator::Figure> Evaluator::figures() { return figures_of(0, zero_sums()); }
 
-Evaluator::Result Evaluator::run(Loader& loader, const OnBatch& on_batch) {
+Evaluator::Result Evaluator::run(Loader& loader) {
+  return *run(loader, [](const Batch&, const Executor&) { return true; });
+}
+
+std::optional<Evaluator::Result> Evaluator::run(Loader& loader, const OnBatch& on_batch) {
   const Schema& schema = model_.pipeline().batch();
   Result result{.samples = 0, .figures = {}, .sums = zero_sums()};
   double loss_sum = 0;
@@ -89,7 +93,7 @@ Evaluator::Result Evaluator::run(Loader& loader, const OnBatch& on_batch) {
       }
     }
     result.samples += batch->size();
-    if (on_batch) on_batch(*batch, executor);
+    if (!on_batch(*batch, executor)) return std::nullopt;
   }
   const auto samples = static_cast<double>(std::max<std::int64_t>(1, result.samples));
   result.figures = figures_of(loss_sum / samples, result.sums);

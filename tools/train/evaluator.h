@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,13 @@ class Evaluator {
     std::vector<Figure> figures;            // "loss" (mean over all samples), then what the metrics give
     std::vector<std::vector<Tensor>> sums;  // of each configured metric
   };
-  /// Called after each batch with its outputs: "output" and "loss".
-  using OnBatch = std::function<void(const Batch& batch, const Executor& outputs)>;
+  /// Called after each batch with its outputs, "output" and "loss"; false stops the evaluation.
+  using OnBatch = std::function<bool(const Batch& batch, const Executor& outputs)>;
   /// The figures that run() will give, with values of no meaning.
   std::vector<Figure> figures();
-  /// Evaluates one epoch of a loader.
-  Result run(Loader& loader, const OnBatch& on_batch = {});
+  /// Evaluates one epoch of a loader; none if `on_batch` stopped it.
+  std::optional<Result> run(Loader& loader, const OnBatch& on_batch);
+  Result run(Loader& loader);
 
  private:
   Executor& executor(std::int64_t batch_size);

@@ -2,9 +2,7 @@
 
 #include <cmath>
 
-#include "core/base/nearest.h"
 #include "core/runtime/step_state.h"
-#include "tools/train/mistakes.h"
 #include "tools/train/run_state.h"
 #include "tools/train/schema_text.h"
 
@@ -25,12 +23,6 @@ LoaderOptions training_options(const RunConfig& config) {
           .workers = static_cast<int>(config.data.workers)};
 }
 
-LoaderOptions evaluation_options(const RunConfig& config) {
-  return {.batch_size = config.train.evaluation_batch(),
-          .mode = Mode::evaluation,
-          .workers = static_cast<int>(config.data.workers)};
-}
-
 std::shared_ptr<const Dataset> training_set(const DataSource& source) {
   return source.part(DataSource::Part::train);
 }
@@ -39,35 +31,15 @@ std::shared_ptr<const Dataset> training_set(const DataSource& source) {
 
 Trainer::Trainer(const Parts& parts)
     : parts_(parts),
-      checkpoints_(parts.directory.checkpoints(), {.last = parts.config.train.checkpoint.keep}),
-      loader_(training_set(parts.source), parts.source.pipeline(), training_options(parts.config)) {
-  if (const auto& validation = parts_.source.part(DataSource::Part::validation)) {
-    validation_loader_ =
-        std::make_unique<Loader>(validation, parts_.source.pipeline(), evaluation_options(parts_.config));
-    evaluator_ = std::make_unique<Evaluator>(parts_.model, parts_.stream, parts_.program.evaluated());
-  }
-  choose_monitor();
+      loader_(training_set(parts.source), parts.source.pipeline(), training_options(parts.config)) {}
+
+CheckpointDirectory Trainer::checkpoints(const RunDirectory& directory) const {
+  return {directory.checkpoints(), {.last = parts_.config.train.checkpoint.keep}};
 }
 
 template <class Notify>
 void Trainer::notify(Notify&& call) {
-  for (const std::unique_ptr<Observer>& observer : parts_.observers) call(*observer);
-}
-
-/// The figure that "best" means: as configured, else the first metric's, else the loss.
-void Trainer::choose_monitor() {
-  const std::string& wanted = parts_.config.train.monitor;
-  const std::vector<Evaluator::Figure> figures =
-      evaluator_ ? evaluator_->figures() : std::vector<Evaluator::Figure>{{.name = "loss"}};
-  monitor_ = figures.size() > 1 ? figures[1] : figures[0];
-  if (wanted.empty()) return;
-  std::vector<std::string> names;
-  for (const Evaluator::Figure& figure : figures) {
-    names.push_back(figure.name);
-    if (figure.name == wanted) monitor_ = figure;
-  }
-  require_user(monitor_.name == wanted, parts_.config.train.where,
-               ": monitor: ", unknown_name("figure", wanted, names));
+  for (const std::unique_ptr<Observer>& observer : *observers_) call(*observer);
 }
 
 std::int64_t Trainer::steps_per_epoch() const {
@@ -90,6 +62,7 @@ double Trainer::learning_rate(std::int64_t step) const {
 double Trainer::seconds() const { return progress_.seconds + seconds_between(session_start_, Clock::now()); }
 
 bool Trainer::finished() const {
+  if (progress_.closed_step < progress_.step) return false;
   const std::int64_t patience = parts_.config.train.early_stopping.patience;
   return progress_.epoch >= parts_.config.train.epochs || progress_.step >= total_steps() ||
          (patience > 0 && progress_.epochs_since_best >= patience);
@@ -97,53 +70,35 @@ bool Trainer::finished() const {
 
 void Trainer::start() {
   session_start_ = epoch_start_ = last_save_ = Clock::now();
-  const Dataset& training = *training_set(parts_.source);
-  const auto& validation = parts_.source.part(DataSource::Part::validation);
   const Model::Forward forward = parts_.model.forward({.batch_size = parts_.config.train.batch_size});
   const RunInfo info{
       .name = parts_.config.name,
-      .directory = parts_.directory.path(),
+      .directory = directory_->path(),
       .config_yaml = write_component(parts_.config).to_yaml(),
       .device = text(to_string(parts_.stream.device), ", ", parts_.stream.threads, " threads, ",
                      bytes_text(parts_.program.planned_bytes()), " planned for a step"),
       .model = summarize(forward.graph, forward.input, forward.output,
                          trainable_variables(forward.graph, parts_.config.train.freeze)),
-      .training_samples = training.size(),
-      .validation_samples = validation ? validation->size() : 0,
+      .training_samples = training_set(parts_.source)->size(),
+      .validation_samples = parts_.validation.samples(),
       .epochs = parts_.config.train.epochs,
       .steps_per_epoch = steps_per_epoch(),
       .total_steps = total_steps(),
       .start_step = progress_.step,
       .start_epoch = progress_.epoch,
       .class_names = parts_.model.pipeline().batch().targets[0].labels,
-      .monitor = monitor_.name};
-  parts_.directory.write_config(info.config_yaml);
+      .monitor = parts_.validation.monitor()};
+  directory_->write_config(info.config_yaml);
   notify([&](Observer& observer) { observer.on_run_start(info); });
 }
 
-RunEnd Trainer::run() {
+RunEnd Trainer::run(const RunDirectory& directory, const Observers& observers) {
+  directory_ = &directory;
+  observers_ = &observers;
   start();
   RunEnd end;
   try {
-    // A run may have been saved after an epoch's last step and before its validation.
-    if (progress_.loader.next_sample >= loader_.samples()) close_epoch();
-    while (!finished()) {
-      if (train_epoch() == Outcome::interrupted) {
-        save();
-        end.reason = RunEnd::Reason::interrupted;
-        end.message = text("stopped by ", StopSignals::name(signals_.received()), " after step ",
-                           progress_.step, "; continue with `slipway train ",
-                           parts_.config.where.file ? *parts_.config.where.file : "CONFIG", " --resume`");
-        break;
-      }
-      close_epoch();
-    }
-    if (end.reason == RunEnd::Reason::finished && progress_.epoch < parts_.config.train.epochs &&
-        progress_.step < total_steps()) {
-      end.reason = RunEnd::Reason::early_stopping;
-      end.message =
-          text("no improvement of ", monitor_.name, " for ", progress_.epochs_since_best, " epochs");
-    }
+    end = train();
   } catch (const std::exception& error) {
     end.reason = RunEnd::Reason::failed;
     end.message = error.what();
@@ -156,163 +111,174 @@ RunEnd Trainer::run() {
   return end;
 }
 
+RunEnd Trainer::train() {
+  while (!finished()) {
+    if (train_epoch() == Outcome::done && close_epoch() == Outcome::done) continue;
+    save();
+    return {.reason = RunEnd::Reason::interrupted,
+            .message = text("stopped by ", StopSignals::name(signals_.received()), " after step ",
+                            progress_.step, "; continue with `", parts_.resume_command, "`")};
+  }
+  if (progress_.epoch >= parts_.config.train.epochs || progress_.step >= total_steps()) return {};
+  return {.reason = RunEnd::Reason::early_stopping,
+          .message = text("no improvement of ", parts_.validation.monitor(), " for ",
+                          progress_.epochs_since_best, " epochs")};
+}
+
+/// The rest of the epoch, or less if the last step of the run comes before its end.
 Trainer::Outcome Trainer::train_epoch() {
   loader_.seek(progress_.loader);
   epoch_start_ = Clock::now();
+  samples_before_session_ = progress_.samples;
   rate_.restart(progress_.samples, epoch_start_);
-  while (const Batch* batch = loader_.next()) {
-    const bool last_of_epoch = loader_.state().next_sample >= loader_.samples();
-    train_step(*batch, last_of_epoch);
-    if (accumulated_ > 0) continue;
-    if (progress_.step >= total_steps() && !last_of_epoch) break;
-    if (signals_.received() && !(last_of_epoch && finished())) return Outcome::interrupted;
+  while (progress_.step < total_steps()) {
+    const Batch* batch = loader_.next();
+    if (batch == nullptr) break;
+    train_step(*batch, loader_.state().next_sample >= loader_.samples());
+    if (accumulated_ == 0 && signals_.received()) return Outcome::interrupted;
   }
-  return Outcome::epoch_done;
+  return Outcome::done;
 }
 
 void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
-  const TrainConfig& train = parts_.config.train;
-  const bool update = accumulated_ + 1 == train.accumulate || last_of_epoch;
+  if (accumulated_ == 0) before_step_ = progress_;
+  const bool update = accumulated_ + 1 == parts_.config.train.accumulate || last_of_epoch;
   const auto phase = update ? TrainingProgram::Phase::update : TrainingProgram::Phase::accumulate;
-  const double rate = learning_rate(progress_.step);
   StepState::set_step(parts_.program.variables(), progress_.step);
-  StepState::set_learning_rate(parts_.program.variables(), rate);
+  StepState::set_learning_rate(parts_.program.variables(), learning_rate(progress_.step));
   const TrainingProgram::Result result = parts_.program.run(batch.tensors, phase);
-  if (!result.finite) report_non_finite(batch, phase, result);
+  if (!result.finite) stop_not_finite(batch, phase, result);
 
   progress_.loss_sum += result.loss * static_cast<double>(batch.size());
   progress_.samples += batch.size();
   progress_.loader = loader_.state();
-  if (!update) {
-    ++accumulated_;
-    return;
-  }
+  ++accumulated_;
+  if (!update) return;
   accumulated_ = 0;
   ++progress_.step;
-  finish_step(result);
+  finish_step(result.gradient_norm);
 }
 
-void Trainer::finish_step(const TrainingProgram::Result& result) {
-  const TrainConfig& train = parts_.config.train;
+void Trainer::finish_step(double gradient_norm) {
   const Clock::time_point now = Clock::now();
+  const std::int64_t samples = progress_.samples - before_step_.samples;
   const StepRecord record{.step = progress_.step,
                           .epoch = progress_.epoch,
                           .step_in_epoch = progress_.step - progress_.epoch * steps_per_epoch(),
                           .samples = progress_.samples,
-                          .loss = result.loss,
+                          .loss = (progress_.loss_sum - before_step_.loss_sum) / static_cast<double>(samples),
                           .learning_rate = learning_rate(progress_.step - 1),
-                          .gradient_norm = result.gradient_norm,
+                          .gradient_norm = gradient_norm,
                           .samples_per_second = rate_.rate(progress_.samples, now)};
   notify([&](Observer& observer) { observer.on_step(record); });
-  const CheckpointConfig& checkpoint = train.checkpoint;
+  const CheckpointConfig& checkpoint = parts_.config.train.checkpoint;
   const bool by_steps = checkpoint.every_steps > 0 && progress_.step % checkpoint.every_steps == 0;
   const bool by_time =
       checkpoint.every_minutes > 0 && seconds_between(last_save_, now) >= 60 * checkpoint.every_minutes;
   if (by_steps || by_time) save();
 }
 
-void Trainer::save() {
+/// Measures what the epoch's training has come to. Observers hear of it before it is saved: should the
+/// process be killed between, the resumed run does it again, and what was recorded twice is dropped.
+Trainer::Outcome Trainer::close_epoch() {
+  const double trained = seconds_between(epoch_start_, Clock::now());
+  progress_.epoch_seconds += trained;
+  epoch_start_ = Clock::now();
+  EpochRecord record{.epoch = progress_.epoch, .step = progress_.step};
+  record.seconds = progress_.epoch_seconds;
+  record.train_loss = progress_.samples > 0 ? progress_.loss_sum / static_cast<double>(progress_.samples) : 0;
+  record.samples_per_second =
+      trained > 0 ? static_cast<double>(progress_.samples - samples_before_session_) / trained : 0;
+  record.learning_rate = learning_rate(std::max<std::int64_t>(0, progress_.step - 1));
+  const bool measured = parts_.validation.run(record, [&](std::int64_t done) {
+    notify([&](Observer& observer) { observer.on_validation_progress(done, parts_.validation.samples()); });
+    return signals_.received() == 0;
+  });
+  if (!measured) return Outcome::interrupted;
+  judge(record);
+  progress_.closed_step = progress_.step;
+  if (progress_.loader.next_sample >= loader_.samples()) {
+    ++progress_.epoch;
+    progress_.loader = {.epoch = progress_.epoch, .next_sample = 0};
+    progress_.loss_sum = progress_.epoch_seconds = 0;
+    epoch_start_ = Clock::now();
+    progress_.samples = 0;
+  }
+  notify([&](Observer& observer) { observer.on_epoch_end(record); });
+  const std::int64_t every = parts_.config.train.checkpoint.every_epochs;
+  if (record.best || finished() || (every > 0 && progress_.epoch % every == 0)) save();
+  return Outcome::done;
+}
+
+void Trainer::judge(EpochRecord& record) {
+  const double value = parts_.validation.monitored(record);
+  record.best = std::isfinite(value) &&
+                (!progress_.best || parts_.validation.improves(value, *progress_.best,
+                                                               parts_.config.train.early_stopping.min_delta));
+  if (record.best) {
+    progress_.best = value;
+    progress_.best_step = progress_.step;
+  }
+  progress_.epochs_since_best = record.best ? 0 : progress_.epochs_since_best + 1;
+}
+
+/// Returns the path of the checkpoint.
+std::string Trainer::save() {
   TrainingProgress progress = progress_;
   progress.seconds = seconds();
+  progress.epoch_seconds += seconds_between(epoch_start_, Clock::now());
   Checkpoint checkpoint;
   capture_variables(parts_.program, checkpoint);
   checkpoint.progress = to_checkpoint(progress, static_cast<std::uint64_t>(parts_.config.seed));
   checkpoint.config = write_component(parts_.config).to_yaml();
   checkpoint.texts[kSchemaText] = schema_to_json(parts_.model.pipeline().source());
   checkpoint.texts[kBaseDirectoryText] = parts_.source.base_directory();
-  checkpoints_.save(checkpoint);
   last_save_ = Clock::now();
+  return checkpoints(*directory_).save(checkpoint);
 }
 
-std::string Trainer::resume() {
-  std::string warnings;
-  const auto found = checkpoints_.newest([&](const std::string& warning) { warnings += warning + "\n"; });
-  require_user(found.has_value(), parts_.directory.path(), ": has no checkpoint to resume from");
+std::optional<Trainer::Resumed> Trainer::resume(const RunDirectory& directory) {
+  Resumed resumed;
+  const auto found =
+      checkpoints(directory).newest([&](const std::string& warning) { resumed.warnings.push_back(warning); });
+  if (!found) return std::nullopt;
+  const Progress& saved = found->checkpoint.progress;
+  require_user(saved.seed == static_cast<std::uint64_t>(parts_.config.seed), found->path,
+               ": the run was trained with seed ", saved.seed, ", the configuration has seed ",
+               parts_.config.seed, "; a run resumes with its own");
   restore_variables(parts_.program, found->checkpoint, found->path);
-  progress_ = from_checkpoint(found->checkpoint.progress, found->path);
-  return text(warnings, "Resumed from ", found->path, " after step ", progress_.step, ".");
+  progress_ = from_checkpoint(saved, found->path);
+  resumed.from = found->path;
+  return resumed;
 }
 
-void Trainer::report_non_finite(const Batch& batch, TrainingProgram::Phase phase,
-                                const TrainingProgram::Result& result) {
+/// Saves the state before the step that failed.
+void Trainer::stop_not_finite(const Batch& batch, TrainingProgram::Phase phase,
+                              const TrainingProgram::Result& result) {
+  const std::string what = explain_not_finite(batch, phase, result);
+  parts_.program.undo_step();
+  progress_ = before_step_;
+  throw UserError(
+      text("step ", progress_.step + 1, ": ", what, "\n  The state before this step is kept: ", save()));
+}
+
+std::string Trainer::explain_not_finite(const Batch& batch, TrainingProgram::Phase phase,
+                                        const TrainingProgram::Result& result) {
+  constexpr std::size_t kListed = 8;
   const Dataset& dataset = *training_set(parts_.source);
-  std::string samples;
-  for (std::size_t i = 0; i < std::min<std::size_t>(batch.indices.size(), 8); ++i) {
-    samples += (i ? ", " : "") + dataset.describe(batch.indices[i]);
-  }
-  if (batch.indices.size() > 8) samples += text(", ... (", batch.indices.size(), " samples)");
-  const Schema& schema = parts_.model.pipeline().batch();
-  const Tensor& target = batch.tensors[schema.inputs.size()];
+  const Tensor& target = batch.tensors[parts_.model.pipeline().batch().inputs.size()];
   const ValueType output = parts_.program.output("output").type;
   if (const auto bad = parts_.config.loss->find_bad_target(target, output)) {
-    throw UserError(text("step ", progress_.step + 1, ": ",
-                         dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ",
-                         bad->what));
+    return text(dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ", bad->what);
   }
-  const std::string node = parts_.program.find_non_finite(batch.tensors, phase);
-  throw UserError(
-      text("step ", progress_.step + 1, ": the ", std::isfinite(result.loss) ? "gradient" : "loss",
-           " is not finite. ", node, "\n  samples: ", samples,
-           "\n  No parameter was changed; the last checkpoint is kept. Try a lower learning rate, "
-           "clip_norm, or look at these samples."));
-}
-
-void Trainer::close_epoch() {
-  const Clock::time_point trained = Clock::now();
-  const TrainConfig& train = parts_.config.train;
-  EpochRecord record{.epoch = progress_.epoch, .step = progress_.step};
-  record.seconds = seconds_between(epoch_start_, trained);
-  record.train_loss = progress_.samples > 0 ? progress_.loss_sum / static_cast<double>(progress_.samples) : 0;
-  record.samples_per_second =
-      record.seconds > 0 ? static_cast<double>(progress_.samples) / record.seconds : 0;
-  record.learning_rate = learning_rate(std::max<std::int64_t>(0, progress_.step - 1));
-  if (evaluator_) validate(record);
-  judge(record);
-  ++progress_.epoch;
-  progress_.loader = {.epoch = progress_.epoch, .next_sample = 0};
-  progress_.loss_sum = 0;
-  progress_.samples = 0;
-  const std::int64_t every = train.checkpoint.every_epochs;
-  const bool due = (every > 0 && progress_.epoch % every == 0) || finished();
-  if (record.best || due) save();
-  notify([&](Observer& observer) { observer.on_epoch_end(record); });
-}
-
-void Trainer::validate(EpochRecord& record) {
-  const Dataset& dataset = *parts_.source.part(DataSource::Part::validation);
-  const Feature& target = parts_.model.pipeline().batch().targets[0];
-  constexpr std::size_t kMistakes = 24;
-  std::optional<ClassificationReview> review;
-  std::int64_t done = 0;
-  const Evaluator::Result result =
-      evaluator_->run(*validation_loader_, [&](const Batch& batch, const Executor& outputs) {
-        const TensorView logits = outputs.output("output");
-        if (ClassificationReview::applies(target, logits.shape())) {
-          if (!review) review.emplace(logits.shape()[1], kMistakes);
-          review->add(batch, batch.tensors[1], logits, dataset);
-        }
-        done += batch.size();
-        notify([&](Observer& observer) { observer.on_validation_progress(done, dataset.size()); });
-      });
-  record.validated = true;
-  for (const Evaluator::Figure& figure : result.figures) record.metrics[figure.name] = figure.value;
-  if (review) {
-    record.confusion = review->confusion();
-    record.mistakes = review->mistakes();
+  std::string samples;
+  for (std::size_t i = 0; i < std::min(batch.indices.size(), kListed); ++i) {
+    samples += (i ? ", " : "") + dataset.describe(batch.indices[i]);
   }
-}
-
-void Trainer::judge(EpochRecord& record) {
-  const auto found = record.metrics.find(monitor_.name);
-  const double value = found != record.metrics.end() ? found->second : record.train_loss;
-  const double delta = parts_.config.train.early_stopping.min_delta;
-  record.best = !progress_.best || (monitor_.higher_is_better ? value > *progress_.best + delta
-                                                              : value < *progress_.best - delta);
-  if (record.best) {
-    progress_.best = value;
-    progress_.best_step = progress_.step;
-  }
-  progress_.epochs_since_best = record.best ? 0 : progress_.epochs_since_best + 1;
+  if (batch.indices.size() > kListed) samples += text(", ... (", batch.indices.size(), " samples)");
+  return text("the ", std::isfinite(result.loss) ? "gradient" : "loss", " is not finite. ",
+              parts_.program.find_non_finite(batch.tensors, phase), "\n  samples: ", samples,
+              "\n  Try a lower learning rate, clip_norm, or look at these samples.");
 }
 
 }  // namespace slipway

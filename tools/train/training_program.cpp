@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstring>
 
+#include "core/base/glob.h"
+#include "core/base/nearest.h"
 #include "core/graph/autograd.h"
 #include "core/graph/passes/passes.h"
 #include "core/runtime/step_state.h"
@@ -29,6 +31,17 @@ bool all_finite(const TensorView& view) {
   });
 }
 
+/// A pattern that freezes nothing is a typing mistake.
+void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
+  for (const std::string& pattern : config.freeze) {
+    std::vector<std::string> names;
+    for (const Value value : trainable_variables(graph, {})) names.push_back(graph.node(value.node).name);
+    const bool used = std::any_of(names.begin(), names.end(),
+                                  [&](const std::string& name) { return matches_glob(pattern, name); });
+    require_user(used, config.where, ": freeze: ", unknown_name("parameter", pattern, names));
+  }
+}
+
 }  // namespace
 
 Graph optimize(Graph graph, const Stream& stream, const Variables& variables) {
@@ -39,6 +52,8 @@ Graph optimize(Graph graph, const Stream& stream, const Variables& variables) {
 TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size)
     : model_(model), stream_(stream), variables_(stream.device) {
   executor(batch_size, Phase::update);
+  for (const std::string& name : model_state_)
+    remembered_.push_back({variables_[name], variables_[name].clone()});
 }
 
 std::vector<Value> TrainingProgram::arena_variables(const Graph& graph) const {
@@ -54,6 +69,7 @@ Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
     if (node.kind != NodeKind::variable || StepState::owns(node.name)) continue;
     (node.variable.trainable ? parameters_ : model_state_).insert(node.name);
   }
+  check_freeze_patterns(model.graph, model_.config().train);
   const std::vector<Value> trained = trainable_variables(model.graph, model_.config().train.freeze);
   require_user(!trained.empty(), model_.config().train.where,
                ": no parameter is left to train, expected at least one that `freeze` does not match");
@@ -106,9 +122,9 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, const std::vector<Va
     total = accumulate(graph, flat(kAccumulated), total);
     if (phase == Phase::accumulate) return;
   }
-  const double max_norm = config.clip_norm > 0 ? config.clip_norm : std::numeric_limits<double>::infinity();
-  const ClippedGradient clipped =
-      clip_by_norm(graph, total, 1.0 / static_cast<double>(config.accumulate), max_norm);
+  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = graph.outputs().at("loss")};
+  if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
+  const ClippedGradient clipped = clip_by_norm(graph, total, clip);
   graph.output(kGradientNorm, clipped.norm);
   const Value parameters = flat(kParameters);
   config.optimizer->build(graph,
@@ -121,7 +137,7 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, const std::vector<Va
   if (config.average_decay > 0) {
     WeightAverage average;
     average.decay = config.average_decay;
-    average.build(graph, parameters, StepState::step(graph));
+    average.build(graph, parameters, StepState::step(graph), clipped.scale);
   }
   if (config.accumulate > 1) set_zero(graph, graph.find(kAccumulated));
 }
@@ -140,7 +156,22 @@ void TrainingProgram::bind(Executor& executor, const std::vector<Tensor>& batch)
   for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch[i]);
 }
 
+void TrainingProgram::remember_state() {
+  for (const auto& [variable, before] : remembered_) copy_elements(variable, before);
+}
+
+void TrainingProgram::undo_step() {
+  for (const auto& [variable, before] : remembered_) copy_elements(before, variable);
+  if (variables_.contains(kAccumulated)) {
+    const Tensor& sum = variables_[kAccumulated];
+    std::memset(sum.view().data, 0, sum.type().bytes());
+  }
+  within_step_ = false;
+}
+
 TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, Phase phase) {
+  if (!within_step_) remember_state();
+  within_step_ = phase == Phase::accumulate;
   last_ = &executor(batch[0].shape()[0], phase);
   bind(*last_, batch);
   last_->run();

@@ -39,6 +39,9 @@ class TrainingProgram {
   /// Runs the batch again and returns a description of the first node whose value is not finite; "" if all
   /// are.
   std::string find_non_finite(const std::vector<Tensor>& batch, Phase phase);
+  /// Takes back what the batches since the last update did to the model's state, such as running means, and
+  /// drops their gradients: after a result that is not finite, all variables are as after the last update.
+  void undo_step();
 
   Variables& variables() { return variables_; }
   const Variables& variables() const { return variables_; }
@@ -58,12 +61,18 @@ class TrainingProgram {
   void add_update(Graph& graph, Phase phase, const std::vector<Value>& gradients);
   std::vector<Value> arena_variables(const Graph& graph) const;
   void bind(Executor& executor, const std::vector<Tensor>& batch) const;
+  void remember_state();
 
   const Model& model_;
   Stream stream_;
   Variables variables_;
   VariableArena arena_;
   std::set<std::string> parameters_, model_state_;
+  struct Remembered {
+    Tensor variable, before;  // this step
+  };
+  std::vector<Remembered> remembered_;  // the model's state
+  bool within_step_ = false;            // batches were accumulated since the last update
   std::map<std::pair<std::int64_t, Phase>, std::unique_ptr<Executor>> executors_;
   Buffer workspace_;
   Executor* last_ = nullptr;

@@ -1,0 +1,72 @@
+#include "tools/train/validation.h"
+
+#include "core/base/nearest.h"
+#include "tools/train/mistakes.h"
+
+namespace slipway {
+
+Validation::Validation(const DataSource& source, const Model& model, const Stream& stream,
+                       const Variables& variables)
+    : model_(model), dataset_(source.part(DataSource::Part::validation)) {
+  const RunConfig& config = model.config();
+  if (dataset_) {
+    loader_ = std::make_unique<Loader>(dataset_, source.pipeline(),
+                                       LoaderOptions{.batch_size = config.train.evaluation_batch(),
+                                                     .mode = Mode::evaluation,
+                                                     .workers = static_cast<int>(config.data.workers)});
+    evaluator_ = std::make_unique<Evaluator>(model, stream, variables);
+  }
+  choose_monitor();
+}
+
+/// As configured, else the first metric's, else the loss.
+void Validation::choose_monitor() {
+  const TrainConfig& config = model_.config().train;
+  const std::vector<Evaluator::Figure> figures =
+      evaluator_ ? evaluator_->figures() : std::vector<Evaluator::Figure>{{.name = "loss"}};
+  monitor_ = figures.size() > 1 ? figures[1] : figures[0];
+  if (config.monitor.empty()) return;
+  std::vector<std::string> names;
+  for (const Evaluator::Figure& figure : figures) {
+    names.push_back(figure.name);
+    if (figure.name == config.monitor) monitor_ = figure;
+  }
+  require_user(monitor_.name == config.monitor, config.where,
+               ": monitor: ", unknown_name("figure", config.monitor, names));
+}
+
+bool Validation::run(EpochRecord& record, const std::function<bool(std::int64_t done)>& progress) {
+  if (!evaluator_) return true;
+  constexpr std::size_t kMistakes = 24;
+  const Feature& target = model_.pipeline().batch().targets[0];
+  std::optional<ClassificationReview> review;
+  std::int64_t done = 0;
+  loader_->seek({});
+  const auto result = evaluator_->run(*loader_, [&](const Batch& batch, const Executor& outputs) {
+    const TensorView logits = outputs.output("output");
+    if (ClassificationReview::applies(target, logits.shape())) {
+      if (!review) review.emplace(logits.shape()[1], kMistakes);
+      review->add(batch, batch.tensors[1], logits, *dataset_);
+    }
+    return progress(done += batch.size());
+  });
+  if (!result) return false;
+  record.validated = true;
+  for (const Evaluator::Figure& figure : result->figures) record.metrics[figure.name] = figure.value;
+  if (review) {
+    record.confusion = review->confusion();
+    record.mistakes = review->mistakes();
+  }
+  return true;
+}
+
+double Validation::monitored(const EpochRecord& record) const {
+  const auto found = record.metrics.find(monitor_.name);
+  return found != record.metrics.end() ? found->second : record.train_loss;
+}
+
+bool Validation::improves(double value, double best, double min_delta) const {
+  return monitor_.higher_is_better ? value > best + min_delta : value < best - min_delta;
+}
+
+}  // namespace slipway
