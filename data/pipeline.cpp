@@ -56,8 +56,14 @@ void Pipeline::apply(std::size_t i, const Tensor& source, Tensor& result, Sample
 
 std::vector<SampleStep> Pipeline::sample_steps(std::size_t i) const {
   std::vector<SampleStep> steps;
-  for (const auto& transform : inputs_.at(i).host) {
-    if (const auto step = transform->outside_training()) steps.push_back(*step);
+  const Feature& feature = source_.inputs.at(i);
+  std::vector<std::int64_t> size;  // of the image, if it is known
+  if (feature.kind == Feature::Kind::image) size = {feature.shape[1], feature.shape[2]};
+  for (const auto& transform : inputs_[i].host) {
+    const std::optional<SampleStep> step = transform->outside_training();
+    if (!step || step->size == size) continue;
+    steps.push_back(*step);
+    size = step->size;
   }
   return steps;
 }

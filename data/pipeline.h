@@ -36,7 +36,8 @@ class Pipeline {
   using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
   void measure(const Dataset& training, int threads, const Progress& progress = {});
 
-  /// What the host transforms of input `i` do to a sample outside of training, in order.
+  /// What the host transforms of input `i` do to a sample outside of training, in order; without those that
+  /// change nothing because the dataset's images have that size already.
   std::vector<SampleStep> sample_steps(std::size_t i) const;
   /// The steps that the graph starts with, for input `i`, composed. Needs all statistics.
   std::vector<GraphStep> steps(std::size_t i) const;

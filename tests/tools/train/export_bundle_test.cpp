@@ -4,6 +4,7 @@
 #include <onnx/checker.h>
 
 #include <cmath>
+#include <regex>
 
 #include "core/base/random.h"
 #include "tests/support/command.h"
@@ -17,6 +18,8 @@ namespace slipway::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 
 /// Writes a checkpoint of a model with random weights, as if it had been trained on data of that schema.
 std::string write_model(const TemporaryDirectory& directory, const std::string& yaml, const Schema& schema) {
@@ -32,9 +35,11 @@ std::string write_model(const TemporaryDirectory& directory, const std::string& 
   for (const Node& node : graph.nodes()) {
     if (node.kind != NodeKind::variable) continue;
     const Tensor value(DType::float32, node.variable.shape);
-    // Positive, because a variance is; far from 0 and 1, so that folding wrongly shows.
-    for (float& x : value.as<float>()) {
-      x = static_cast<float>(node.variable.trainable ? random.uniform(-0.6, 0.8) : random.uniform(0.3, 2));
+    if (node.variable.shape.rank() > 1) {
+      node.variable.initialize(value);
+    } else {  // of layers that count features: far from 0 and 1, so that folding wrongly shows
+      const double low = node.variable.trainable ? -0.6 : 0.3, high = node.variable.trainable ? 0.8 : 2;
+      for (float& x : value.as<float>()) x = static_cast<float>(random.uniform(low, high));
     }
     (node.variable.trainable ? checkpoint.parameters : checkpoint.state)[node.name] = value;
   }
@@ -168,6 +173,19 @@ TEST_F(ExportBundleTest, ConvolutionalNetwork) {
   EXPECT_THAT(example_output_, testing::ContainsRegex("sample 0: (cat|dog|fox)\nsample 1:"));
   EXPECT_THAT(run_documented_code("image"), testing::ContainsRegex("cat 0\\.[0-9]+\ndog 0\\.[0-9]+\nfox 0"));
   EXPECT_THAT(bundle.files, ElementsAre("model.onnx", "slipway.json", "golden.json", "example.mjs"));
+}
+
+TEST_F(ExportBundleTest, ResidualNetwork) {
+  std::ifstream file(source_path("configs/cifar10_resnet18.yaml"));
+  Schema schema = image_schema();
+  schema.inputs[0].shape = {3, 32, 32};
+  schema.targets[0].labels.assign(10, "thing");
+  const ExportBundle bundle = run(std::string(std::istreambuf_iterator<char>(file), {}), schema);
+  const std::string types = op_types();
+  EXPECT_THAT(types, Not(HasSubstr("BatchNormalization")));
+  const std::regex convolution("Conv");
+  EXPECT_EQ(std::distance(std::sregex_iterator(types.begin(), types.end(), convolution), {}), 20);
+  EXPECT_FALSE(bundle.description.json["inputs"][0].contains("prepare"));  // the crop leaves 32x32 as it is
 }
 
 TEST_F(ExportBundleTest, TableWithMissingValues) {
