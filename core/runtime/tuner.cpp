@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <fstream>
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/io/atomic_file.h"
 
 namespace slipway {
 namespace {
 
-constexpr int kRuns = 3;  // timed after one that warms up; the best counts, as noise only adds time
+constexpr int kRuns = 3;         // timed after one that warms up; the best counts, as noise only adds time
+constexpr double kHopeless = 4;  // times the best so far: a warm-up that slow ends a candidate's trial
 
 double time_once(const std::function<void()>& run) {
   const auto start = std::chrono::steady_clock::now();
@@ -46,7 +47,7 @@ std::string Tuner::choose(const std::string& key, const std::vector<Candidate>& 
   const Candidate* best = nullptr;
   double best_time = std::numeric_limits<double>::infinity();
   for (const Candidate& candidate : candidates) {
-    candidate.run();
+    if (time_once(candidate.run) > kHopeless * best_time) continue;
     for (int i = 0; i < kRuns; ++i) {
       const double time = time_once(candidate.run);
       if (time < best_time) best = &candidate, best_time = time;
@@ -72,16 +73,13 @@ void Tuner::load(const std::string& path) {
 }
 
 void Tuner::save(const std::string& path) const {
-  const std::string temporary = path + ".tmp";
+  std::string lines =
+      "# The fastest implementation of each problem on this machine. Delete to measure again.\n";
   {
-    std::ofstream file(temporary);
-    file << "# The fastest implementation of each problem on this machine. Delete to measure again.\n";
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, choice] : choices_) file << key << '\t' << choice << '\n';
-    file.flush();
-    require_user(static_cast<bool>(file), path, ": cannot be written");
+    for (const auto& [key, choice] : choices_) lines += key + '\t' + choice + '\n';
   }
-  require_user(std::rename(temporary.c_str(), path.c_str()) == 0, path, ": cannot be written");
+  write_file_atomically(path, lines);
 }
 
 bool Tuner::changed() const {

@@ -28,7 +28,7 @@ class Tuner {
   /// Adds the choices of a file written by save(); a missing file adds none. A line that cannot be read is a
   /// UserError.
   void load(const std::string& path);
-  /// Writes the file under a temporary name and renames it.
+  /// Replaces the file as one transaction.
   void save(const std::string& path) const;
   /// Whether a choice was added since the tuner was loaded.
   bool changed() const;

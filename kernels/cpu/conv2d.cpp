@@ -29,7 +29,7 @@ Guess guess(const Stream& stream, const Conv2dProblem& problem) {
   const std::int64_t channels = std::min(weight[0], weight[1]);
   const std::int64_t pixels = problem.y.shape[2] * problem.y.shape[3];
   if (channels < 16 || problem.x.shape[0] * pixels < 256) return Guess::direct;
-  if (channels >= 64 && pixels >= 64) return Guess::winograd;
+  if (channels >= 32 && pixels >= 64) return Guess::winograd;
   // Without measuring, Winograd from where it usually wins.
   if (!stream.tuner || stream.deterministic) return channels >= 32 ? Guess::winograd : Guess::direct;
   return Guess::unsure;

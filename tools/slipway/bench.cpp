@@ -1,14 +1,20 @@
 #include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/runtime/step_state.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
+#include "tools/train/profile.h"
 #include "tools/train/training_program.h"
+#include "tools/train/tuned_choices.h"
 #include "tools/train/workloads.h"
 
 namespace slipway {
@@ -24,6 +30,21 @@ double peak_rss_mb() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+/// Since this process was started, in steps of the kernel's clock tick (10 ms), rounded up.
+double seconds_since_process_start() {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  std::istringstream fields(line.substr(line.rfind(')') + 1));  // after the name, which may hold anything
+  constexpr int kStartTime = 20;                                // of the fields that remain
+  std::string field;
+  for (int i = 0; i < kStartTime; ++i) fields >> field;
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 -
+         std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 class BenchVerb : public Verb {
@@ -43,6 +64,9 @@ class BenchVerb : public Verb {
     app.add_option("--seconds", seconds_, "how long to measure")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    app.add_flag("--roofline", roofline_,
+                 "print each op's time against what the machine's arithmetic and memory allow");
+    app.add_flag("--nodes", nodes_, "with --roofline: one line per node of the graph");
   }
 
   int run() override {
@@ -50,20 +74,36 @@ class BenchVerb : public Verb {
     DataSource source(config, ".");
     const Model model(config, *source.pipeline());
     const std::int64_t batch_size = config.train.batch_size;
-    TrainingProgram program(model, {.threads = threads_}, batch_size);
+    TunedChoices choices;
+    const Stream stream{.threads = threads_, .tuner = choices.tuner()};
+    TrainingProgram program(model, stream, batch_size);
+    choices.save();
     Loader loader(source.part(DataSource::Part::train), source.pipeline(),
                   {.batch_size = batch_size, .workers = 0});
     const std::vector<Tensor> batch = loader.next()->tensors;
 
+    if (roofline_) {
+      program.run(batch, TrainingProgram::Phase::update);
+      const std::vector<NodeProfile> profile =
+          profile_step(program.executor(batch_size, TrainingProgram::Phase::update), kProfiledSteps);
+      const MemoryPlan& memory = program.executor(batch_size, TrainingProgram::Phase::update).memory();
+      std::cout << "memory of a step: " << (memory.arena_bytes >> 20) << " MiB, without reuse "
+                << (memory.total_bytes >> 20) << " MiB\n";
+      write_roofline(std::cout, nodes_ ? profile : sum_by_op(profile), measure_machine(stream));
+      return 0;
+    }
     std::vector<double> times;
-    double first_loss = 0, last_loss = 0;
+    double first_loss = 0, last_loss = 0, first_step = 0;
     const Clock::time_point start = Clock::now();
     StepState::set_learning_rate(program.variables(), config.train.optimizer->learning_rate);
     while (times.size() < 5 || seconds_since(start) < seconds_) {
       const Clock::time_point step = Clock::now();
       StepState::set_step(program.variables(), static_cast<std::int64_t>(times.size()));
       last_loss = program.run(batch, TrainingProgram::Phase::update).loss;
-      if (times.empty()) first_loss = last_loss;
+      if (times.empty()) {
+        first_loss = last_loss;
+        first_step = seconds_since_process_start();
+      }
       times.push_back(seconds_since(step));
     }
     std::sort(times.begin() + 2, times.end());
@@ -72,18 +112,27 @@ class BenchVerb : public Verb {
     for (const VariableArena::Member& member : program.arena().members) {
       parameters += program.variables()[member.name].elements();
     }
-    const nlohmann::ordered_json result = {
-        {"workload", workload_},    {"format", "blocked"},
-        {"threads", threads_},      {"steps", times.size()},
-        {"step_s", median},         {"samples_per_s", static_cast<double>(batch_size) / median},
-        {"parameters", parameters}, {"peak_rss_mb", peak_rss_mb()},
-        {"loss_first", first_loss}, {"loss_last", last_loss}};
+    const nlohmann::ordered_json result = {{"workload", workload_},
+                                           {"format", "blocked"},
+                                           {"threads", threads_},
+                                           {"steps", times.size()},
+                                           {"step_s", median},
+                                           {"samples_per_s", static_cast<double>(batch_size) / median},
+                                           {"parameters", parameters},
+                                           {"peak_rss_mb", peak_rss_mb()},
+                                           {"loss_first", first_loss},
+                                           {"loss_last", last_loss},
+                                           {"first_step_ms", first_step * 1e3}};
     std::cout << result.dump() << '\n';
     return 0;
   }
 
  private:
+  static constexpr int kProfiledSteps = 15;
+
   std::string workload_;
+  bool roofline_ = false;
+  bool nodes_ = false;
   int threads_ = 2;
   double seconds_ = 10;
 };

@@ -1,11 +1,13 @@
 #include <csignal>
 #include <iostream>
+#include <optional>
 
 #include "tools/slipway/verb.h"
 #include "tools/train/observers.h"
 #include "tools/train/project.h"
 #include "tools/train/run_state.h"
 #include "tools/train/trainer.h"
+#include "tools/train/tuned_choices.h"
 
 namespace slipway {
 namespace {
@@ -49,26 +51,35 @@ class TrainVerb : public Verb {
     const Project project(config_, assignments_, threads_, [this](std::int64_t done, std::int64_t total) {
       if (!quiet_ && done == total) std::cout << "Measured the statistics of " << total << " samples.\n";
     });
-    TrainingProgram program(project.model(), project.stream(), project.config().train.batch_size);
-    Validation validation(project.source(), project.model(), project.stream(), program.evaluated());
+    // A resumed run makes the choices that it made before, so that it computes the same bits.
+    TunedChoices choices;
+    std::optional<RunDirectory> directory;
+    if (resume_) {
+      directory.emplace(open_directory(project.config()));
+      choices.load(directory->tuner());
+    }
+    const Stream stream = project.stream(choices.tuner());
+    TrainingProgram program(project.model(), stream, project.config().train.batch_size);
+    Validation validation(project.source(), project.model(), stream, program.evaluated());
     Trainer trainer({.config = project.config(),
                      .source = project.source(),
                      .model = project.model(),
                      .program = program,
                      .validation = validation,
-                     .stream = project.stream(),
+                     .stream = stream,
                      .resume_command = resume_command()});
     if (!resume_) initialize(program, project);
     // From here on nothing is wrong with the configuration: a mistake leaves no directory behind.
-    const RunDirectory directory = open_directory(project.config());
-    if (resume_) resume(trainer, program, project, directory);
+    if (!directory) directory.emplace(open_directory(project.config()));
+    if (resume_) resume(trainer, program, project, *directory);
     if (trainer.finished()) {
       say("Nothing is left to train; a larger train.epochs or train.max_steps goes on.");
       return 0;
     }
     const Observers observers =
-        make_observers(directory, quiet_ ? ConsoleOutput::quiet : ConsoleOutput::shown);
-    const RunEnd end = trainer.run(directory, observers);
+        make_observers(*directory, quiet_ ? ConsoleOutput::quiet : ConsoleOutput::shown);
+    const RunEnd end = trainer.run(*directory, observers);
+    choices.save();
     return end.reason == RunEnd::Reason::interrupted ? 128 + trainer.stop_signal() : 0;
   }
 

@@ -22,8 +22,10 @@ class Project {
   const RunConfig& config() const { return config_; }
   const DataSource& source() const { return source_; }
   const Model& model() const { return model_; }
-  /// CPU stream with the configuration's determinism.
-  Stream stream() const { return {.threads = threads_, .deterministic = config_.deterministic}; }
+  /// CPU stream with the configuration's determinism; implementations are chosen by `tuner`, if given.
+  Stream stream(Tuner* tuner = nullptr) const {
+    return {.threads = threads_, .deterministic = config_.deterministic, .tuner = tuner};
+  }
 
  private:
   RunConfig config_;

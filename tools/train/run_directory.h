@@ -27,6 +27,8 @@ class RunDirectory {
   std::string checkpoints() const { return path_ + "/checkpoints"; }
   std::string metrics_csv() const { return path_ + "/metrics.csv"; }
   std::string metrics_jsonl() const { return path_ + "/metrics.jsonl"; }
+  /// The implementations that the run chose by measuring.
+  std::string tuner() const { return path_ + "/tuner.tsv"; }
   std::string report() const { return path_ + "/report.html"; }
   std::string tensorboard() const { return path_ + "/tensorboard"; }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/runtime/step_state.h"
+#include "core/runtime/tuner.h"
 #include "tools/train/run_state.h"
 #include "tools/train/schema_text.h"
 
@@ -224,6 +225,7 @@ void Trainer::judge(EpochRecord& record) {
 
 /// Returns the path of the checkpoint.
 std::string Trainer::save() {
+  if (parts_.stream.tuner) parts_.stream.tuner->save(directory_->tuner());
   TrainingProgress progress = progress_;
   progress.seconds = seconds();
   progress.epoch_seconds += seconds_between(epoch_start_, Clock::now());
