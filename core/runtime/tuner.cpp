@@ -58,6 +58,11 @@ std::string Tuner::choose(const std::string& key, const std::vector<Candidate>& 
   return best->name;
 }
 
+void Tuner::add(const Tuner& other) {
+  const std::scoped_lock lock(mutex_, other.mutex_);
+  for (const auto& [key, choice] : other.choices_) choices_[key] = choice;
+}
+
 void Tuner::load(const std::string& path) {
   std::ifstream file(path);
   if (!file) return;

@@ -25,6 +25,8 @@ class Tuner {
   /// The remembered choice if it is among the candidates; else each is timed and the fastest is remembered.
   std::string choose(const std::string& key, const std::vector<Candidate>& candidates);
 
+  /// Takes over every choice of another one.
+  void add(const Tuner& other);
   /// Adds the choices of a file written by save(); a missing file adds none. A line that cannot be read is a
   /// UserError.
   void load(const std::string& path);

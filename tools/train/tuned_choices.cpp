@@ -57,7 +57,10 @@ void TunedChoices::save() const {
   std::error_code error;
   fs::create_directories(fs::path(cache_).parent_path(), error);
   try {
-    tuner_.save(cache_);
+    Tuner all;
+    all.load(cache_);  // other programs may have written since
+    all.add(tuner_);
+    all.save(cache_);
   } catch (const Error&) {
     // A cache that cannot be written only means measuring again.
   }
