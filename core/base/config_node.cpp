@@ -5,7 +5,6 @@
 #include <tuple>
 
 #include "core/base/error.h"
-#include "core/base/nearest.h"
 
 namespace slipway {
 namespace {
@@ -27,7 +26,6 @@ struct PathStep {
 
   std::string_view segment() const { return path.substr(begin, end() - begin); }
   std::string_view before() const { return path.substr(0, begin == 0 ? 0 : begin - 1); }
-  std::string_view through() const { return path.substr(0, end()); }
   bool is_last() const { return end() == path.size(); }
   PathStep next() const { return {path, end() + 1}; }
 
@@ -53,26 +51,23 @@ ConfigNode replaced_entry(const ConfigNode& node, const PathStep& step, const Co
   const std::string_view segment = step.segment();
   std::vector<ConfigNode::Entry> entries;
   if (node.is_mapping()) entries = node.entries();
+  if (node.is_scalar()) entries.push_back({node.scalar(), node.where(), ConfigNode::make_null(node.where())});
   const auto found = std::ranges::find(entries, segment, &ConfigNode::Entry::key);
-  if (found != entries.end()) {
-    found->value = step.is_last() ? value : replaced(found->value, step.next(), value);
-  } else {
-    if (!step.is_last()) {
-      std::vector<std::string> known;
-      for (const ConfigNode::Entry& entry : entries) known.push_back(entry.key);
-      throw UserError(text(
-          "cannot set '", step.path, "': ",
-          known.empty() ? text("there is no '", step.through(), "'") : unknown_name("key", segment, known)));
-    }
-    entries.push_back({std::string(segment), value.where(), value});
-  }
+  const ConfigNode inner = found != entries.end() ? found->value : ConfigNode::make_null(value.where());
+  const ConfigNode changed = step.is_last() ? value : replaced(inner, step.next(), value);
+  if (found != entries.end())
+    found->value = changed;
+  else
+    entries.push_back({std::string(segment), value.where(), changed});
   return ConfigNode::make_mapping(std::move(entries), node.where());
 }
 
 ConfigNode replaced(const ConfigNode& node, const PathStep& step, const ConfigNode& value) {
   require_user(!step.segment().empty(), "cannot set '", step.path, "': a key of the path is empty");
-  require_user(!node.is_scalar(), "cannot set '", step.path, "': '", step.before(), "' is the value '",
-               node.scalar(), "' (", node.where(), "), not a mapping or a list");
+  // `optimizer: adamw` stands for `optimizer: {adamw: {}}`.
+  require_user(!node.is_scalar() || node.scalar() == step.segment(), "cannot set '", step.path, "': '",
+               step.before(), "' is the value '", node.scalar(), "' (", node.where(),
+               "), not a mapping or a list");
   return node.is_sequence() ? replaced_item(node, step, value) : replaced_entry(node, step, value);
 }
 

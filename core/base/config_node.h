@@ -54,7 +54,7 @@ class ConfigNode {
   /// The value of a key of this mapping, or null if there is none.
   const ConfigNode* find(std::string_view key) const;
   /// A copy in which the value at a dotted path ("train.batch_size", "data.transforms.1") is replaced by the
-  /// parsed YAML `value`; a missing last key is added, a missing parent is a UserError.
+  /// parsed YAML `value`; missing keys are added, whoever reads the result knows whether they exist.
   ConfigNode with(std::string_view path, std::string_view value) const;
 
   /// Block-style YAML that parses to the same values.

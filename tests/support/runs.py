@@ -33,7 +33,7 @@ model:
   - linear: 3
 loss: cross_entropy
 metrics: [accuracy]
-train: {checkpoint: {}, early_stopping: {}, epochs: 3, batch_size: 8, optimizer: {adamw: {learning_rate: 0.01}}, schedule: cosine}
+train: {epochs: 3, batch_size: 8, optimizer: {adamw: {learning_rate: 0.01}}, schedule: cosine}
 """
 
 TABLE = """
@@ -43,7 +43,7 @@ data:
 model: [linear: 8, relu, linear: 3]
 loss: cross_entropy
 metrics: [accuracy]
-train: {checkpoint: {}, early_stopping: {}, epochs: 3, batch_size: 8, optimizer: {sgd: {learning_rate: 0.1}}}
+train: {epochs: 3, batch_size: 8, optimizer: {sgd: {learning_rate: 0.1}}}
 """
 
 

@@ -67,7 +67,9 @@ class PredictVerb : public Verb {
       if (!executor) executor = compile(trained, variables, batch->size());
       executor->bind(trained.pipeline().batch().inputs[0].name, batch->tensors[0]);
       executor->run();
-      const TensorView output = executor->output("output");
+      const TensorView computed = executor->output("output");
+      const Tensor output(computed.dtype(), computed.shape());  // row-major
+      copy_elements(computed, output);
       for (std::int64_t i = 0; i < batch->size(); ++i) {
         const std::string sample = dataset->describe(batch->indices[static_cast<std::size_t>(i)]);
         print(out, predict(output, i, sample, labels), labels, std::exchange(header, false));
@@ -98,7 +100,7 @@ class PredictVerb : public Verb {
     return std::make_unique<Executor>(std::move(graph), stream, variables);
   }
 
-  static Prediction predict(const TensorView& output, std::int64_t row, std::string sample,
+  static Prediction predict(const Tensor& output, std::int64_t row, std::string sample,
                             const std::vector<std::string>& labels) {
     const std::int64_t width = output.shape().elements(1, output.shape().rank());
     const auto values =

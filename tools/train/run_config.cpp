@@ -69,6 +69,9 @@ void RunConfig::fields(FieldVisitor& visit) {
   visit.field("deterministic", deterministic,
               {.help = "the same bits for every number of threads, at some cost"});
   visit.field("data", data, {.help = "samples and what happens to them", .required = true});
+  visit.field("blocks", blocks,
+              {.help = "parts of models by name, with parameters, to be used like layers",
+               .blocks_of = Registry<Layer>::kind().name().c_str()});
   model.field(visit, "model", {.help = "layers, each reading the one before", .required = true});
   visit.field("loss", loss, {.help = "what training minimises", .required = true});
   visit.field("metrics", metrics, {.help = "what is measured besides the loss"});

@@ -134,14 +134,15 @@ TEST(ConfigNode, WithReplacesAndAdds) {
   EXPECT_EQ(root.with("data.transforms.1", "[c]").find("data")->find("transforms")->items()[1].items().size(),
             1u);
   EXPECT_EQ(root.with("empty.x", "1").find("empty")->find("x")->scalar(), "1");
+  EXPECT_EQ(root.with("train.a.b.c", "1").find("train")->find("a")->find("b")->find("c")->scalar(), "1");
+  EXPECT_EQ(text(root.with("new.a.b", "1").find("new")->find("a")->where()), "--set new.a.b:1:1");
+  const ConfigNode named = parsed("optimizer: adamw").with("optimizer.adamw.epsilon", "1e-6");
+  EXPECT_EQ(named.find("optimizer")->find("adamw")->find("epsilon")->scalar(), "1e-6");
   EXPECT_EQ(parsed("").with("seed", "7").find("seed")->scalar(), "7");
   EXPECT_EQ(text(root.with("train.epochs", " 5").find("train")->find("epochs")->where()),
             "--set train.epochs:1:2");
 
   const auto with_message = [&](std::string_view path) { return message_of([&] { root.with(path, "1"); }); };
-  EXPECT_EQ(
-      with_message("trian.epochs"),
-      "cannot set 'trian.epochs': unknown key 'trian', did you mean 'train'? Known: train, data, empty");
   EXPECT_EQ(
       with_message("train.epochs.x"),
       "cannot set 'train.epochs.x': 'train.epochs' is the value '3' (a.yaml:2:11), not a mapping or a list");
@@ -153,7 +154,6 @@ TEST(ConfigNode, WithReplacesAndAdds) {
             "index of it");
   EXPECT_EQ(with_message("train..x"), "cannot set 'train..x': a key of the path is empty");
   EXPECT_EQ(with_message(""), "cannot set '': a key of the path is empty");
-  EXPECT_EQ(with_message("empty.x.y"), "cannot set 'empty.x.y': there is no 'empty.x'");
   EXPECT_EQ(message_of([&] { root.with("train.epochs", "[1"); }).substr(0, 20), "--set train.epochs:1");
 }
 

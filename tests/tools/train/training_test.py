@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""What a training run does: settings that change it, when it stops, what it keeps."""
+
+import math
+import os
+import sys
+import unittest
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from runs import IMAGES, TABLE, RunTest, checkpoint_files, parameters, read_checkpoint, read_records, read_table, step_of
+
+
+def steps(run):
+    return [record for record in read_records(run) if record["kind"] == "step"]
+
+
+class TrainingTest(RunTest):
+    def setUp(self):
+        super().setUp()
+        self.config = self.write("run.yaml", TABLE)
+        self.run_path = self.path("runs/run")
+
+    def checkpoint(self, name="last.h5", run=None):
+        return os.path.join(run or self.run_path, "checkpoints", name)
+
+    def test_steps_and_epochs(self):
+        self.train(self.config, train__batch_size=7)
+        self.assertEqual([(s["step"], s["epoch"], s["step_in_epoch"], s["samples"]) for s in steps(self.run_path)[4:8]],
+                         [(5, 1, 5, 35), (6, 1, 6, 40), (7, 2, 1, 7), (8, 2, 2, 14)])
+        epochs = read_table(self.run_path)
+        self.assertEqual([(row["epoch"], row["step"]) for row in epochs], [("1", "6"), ("2", "12"), ("3", "18")])
+        sizes = [7] * 5 + [5]
+        first = np.average([s["loss"] for s in steps(self.run_path)[:6]], weights=sizes)
+        self.assertAlmostEqual(float(epochs[0]["train_loss"]), first, places=6)
+
+    def test_drop_last(self):
+        self.train(self.config, train__batch_size=7, train__drop_last="true")
+        self.assertEqual([row["step"] for row in read_table(self.run_path)], ["5", "10", "15"])
+        message = self.refused("train", self.config, "--runs=other", "--set=train.batch_size=41", "--set=train.drop_last=true")
+        self.assertIn("40 samples, fewer than a batch of 41", message)
+        self.assertFalse(os.path.exists(self.path("other")))
+
+    def test_max_steps(self):
+        self.train(self.config, train__max_steps=7)
+        self.assertEqual(steps(self.run_path)[-1]["step"], 7)
+        self.assertEqual([row["step"] for row in read_table(self.run_path)], ["5", "7"])
+
+    def test_accumulation_equals_a_larger_batch(self):
+        self.train(self.config, runs="large", train__batch_size=20)
+        self.train(self.config, runs="small", train__batch_size=5, train__accumulate=4)
+        large, small = steps(self.path("large/run")), steps(self.path("small/run"))
+        self.assertEqual(len(large), len(small))
+        for one, other in zip(large, small):
+            for key in ("loss", "gradient_norm"):
+                self.assertAlmostEqual(one[key], other[key], places=5)
+        ours, theirs = parameters(self.checkpoint(run=self.path("large/run"))), parameters(
+            self.checkpoint(run=self.path("small/run")))
+        for name in ours:
+            np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6)
+
+    def test_schedule(self):
+        self.train(self.config, train__schedule="{cosine: {warmup_steps: 5}}")
+        rates = [s["learning_rate"] for s in steps(self.run_path)]
+        self.assertEqual(len(rates), 15)
+        self.assertTrue(all(a < b for a, b in zip(rates[:5], rates[1:6])), rates)
+        self.assertAlmostEqual(rates[5], 0.1)
+        for step in range(5, 15):
+            self.assertAlmostEqual(rates[step], 0.1 * 0.5 * (1 + math.cos(math.pi * (step - 5) / 10)), places=6)
+
+    def test_clipping(self):
+        before, after = {}, {}
+        for runs, clip in (("free", 0), ("clipped", 0.01)):
+            self.train(self.config, runs=runs, train__max_steps=1, train__clip_norm=clip,
+                       train__checkpoint__every_steps=1)
+            after[runs] = parameters(self.checkpoint(run=self.path(runs, "run")))
+            before[runs] = steps(self.path(runs, "run"))[0]["gradient_norm"]
+        self.assertEqual(before["free"], before["clipped"])  # measured before clipping
+        norm = before["free"]
+        # Both runs took one step of plain SGD from the same weights: start = after + rate * gradient.
+        gradient = {name: (after["clipped"][name] - after["free"][name]) / (0.1 * (1 - 0.01 / norm)) for name in after["free"]}
+        self.assertAlmostEqual(math.sqrt(sum(float((g.astype(np.float64)**2).sum()) for g in gradient.values())), norm,
+                               delta=1e-4 * norm)
+
+    def test_average_is_what_is_evaluated(self):
+        self.train(self.config, train__average_decay=0.5, train__checkpoint__every_steps=1, train__checkpoint__keep=100,
+                   train__max_steps=4, train__batch_size=20)
+        average = None
+        for step in range(1, 5):
+            now = read_checkpoint(self.checkpoint(f"step_{step:09d}.h5"))["parameters/linear_2.weight"]
+            average = now if average is None else 0.5 * average + 0.5 * now
+        last = read_checkpoint(self.checkpoint())
+        np.testing.assert_allclose(last["optimizer/average.parameters.linear_2.weight"], average, atol=1e-7)
+        shown = float(read_table(self.run_path)[-1]["validation_loss"])
+        measured = self.slipway("evaluate", self.checkpoint(), "--json", "--threads=1").stdout
+        self.assertAlmostEqual(__import__("json").loads(measured)["figures"]["loss"], shown, places=6)
+
+    def test_frozen_parameters_stay(self):
+        self.train(self.config, runs="start", train__max_steps=1, train__optimizer="{sgd: {learning_rate: 1.0e-30}}")
+        self.train(self.config, train__freeze='["linear_1.*"]')
+        start, end = parameters(self.checkpoint(run=self.path("start/run"))), parameters(self.checkpoint())
+        for name in start:
+            self.assertEqual((start[name] == end[name]).all(), name.startswith("parameters/linear_1."), name)
+        self.assertIn("unknown parameter 'linaer_1.*'", self.refused("train", self.config, "--set=train.freeze=['linaer_1.*']"))
+        self.assertIn("no parameter is left to train", self.refused("train", self.config, "--set=train.freeze=['*']"))
+
+    def test_init_from(self):
+        self.train(self.config, runs="first")
+        first = self.path("first/run")
+        other = TABLE.replace("linear: 8, relu, linear: 3]", "linear: 8, relu, linear: 3, linear: 3]").replace(
+            "{shape: [6], classes: 3, samples: 40}", "{shape: [6], classes: 3, samples: 40, seed: 9}")
+        config = self.write("next.yaml", other)
+        tiny = {"train__max_steps": 1, "train__optimizer": "{sgd: {learning_rate: 1.0e-30}}"}
+        output = self.train(config, train__init_from=os.path.relpath(first, self.directory), **tiny).stdout
+        self.assertIn("best.h5: 4 variables taken over", output)
+        self.assertIn("not in the checkpoint, kept as initialised:\n    linear_3.bias\n    linear_3.weight", output)
+        ours = parameters(self.path("runs/next/checkpoints/last.h5"))
+        for name, value in parameters(os.path.join(first, "checkpoints/best.h5")).items():
+            np.testing.assert_array_equal(ours[name], value, err_msg=name)
+        output = self.train(self.config, runs="wide", train__init_from="first/run/checkpoints/last.h5",
+                            model="[linear: 8, linear: 5, linear: 3]").stdout
+        self.assertIn("of another shape, kept as initialised:", output)
+        self.assertIn("linear_2.weight: [3, 8] in the checkpoint, [5, 8] in the model", output)
+        self.assertIn("there is no run or checkpoint", self.refused("train", self.config, "--set=train.init_from=nowhere",
+                                                                    "--runs=none"))
+        self.assertFalse(os.path.exists(self.path("none")))
+
+    def test_retention(self):
+        self.train(self.config, train__epochs=6, train__checkpoint__keep=2)
+        files = checkpoint_files(self.run_path)
+        table = read_table(self.run_path)
+        best = [int(row["step"]) for row in table if row["best"] == "1"][-1]
+        self.assertEqual({step_of(file) for file in files}, {25, 30, best})
+        self.assertEqual(os.readlink(self.checkpoint("last.h5")), "step_000000030.h5")
+        self.assertEqual(os.readlink(self.checkpoint("best.h5")), f"step_{best:09d}.h5")
+
+    def test_monitor(self):
+        self.train(self.config, train__epochs=6, train__monitor="loss")
+        table = read_table(self.run_path)
+        losses = [float(row["validation_loss"]) for row in table]
+        self.assertEqual([row["best"] == "1" for row in table], [loss == min(losses[:i + 1]) for i, loss in enumerate(losses)])
+        message = self.refused("train", self.config, "--set=train.monitor=acuracy", "--runs=none")
+        self.assertIn("unknown figure 'acuracy', did you mean 'accuracy'?", message)
+        self.assertIn("run.yaml:", message)
+        self.assertFalse(os.path.exists(self.path("none")))
+
+    def test_early_stopping(self):
+        # A model that does not change does not improve.
+        done = self.train(self.config, train__optimizer="{sgd: {learning_rate: 1.0e-30}}", train__epochs=50,
+                          train__early_stopping=3)
+        self.assertIn("no improvement of accuracy for 3 epochs", done.stdout)
+        self.assertEqual([row["best"] for row in read_table(self.run_path)], ["1", "0", "0", "0"])
+        self.assertIn("Nothing is left to train", self.train(
+            self.config, "--resume", train__optimizer="{sgd: {learning_rate: 1.0e-30}}", train__epochs=50,
+            train__early_stopping=3).stdout)
+
+    def test_evaluation_batch_size_does_not_matter(self):
+        figures = set()
+        for size in (1, 3, 10, 64):
+            self.train(self.config, runs=f"runs{size}", train__evaluation_batch_size=size)
+            row = read_table(self.path(f"runs{size}/run"))[-1]
+            figures.add((row["validation_accuracy"], round(float(row["validation_loss"]), 5)))
+        self.assertEqual(len(figures), 1)
+
+
+class NotFiniteTest(RunTest):
+    def check_stop(self, config, *arguments, step):
+        """Trains until a step fails and returns the message; what is kept is the state before."""
+        keep = ("--set=train.checkpoint.every_steps=1", "--set=train.checkpoint.keep=100", "--threads=1")
+        message = self.slipway("train", config, *arguments, *keep, status=2).stderr
+        self.assertIn(f"step {step}: ", message)
+        kept = checkpoint_files(self.path("runs/run"))[-1]
+        self.assertEqual(step_of(kept), step - 1)
+        self.assertIn(f"The state before this step is kept: runs/run/checkpoints/{kept}", message)
+        for name, value in read_checkpoint(self.path("runs/run/checkpoints", kept)).items():
+            self.assertTrue(np.isfinite(value).all(), name)
+        return message
+
+    def write_data(self, name="data.h5", samples=40, bad=None, labels=3):
+        random = np.random.default_rng(1)
+        with h5py.File(self.path(name), "w") as file:
+            x = random.standard_normal((samples, 6)).astype(np.float32)
+            if bad is not None:
+                x[bad, 2] = np.nan
+            file["x"] = x
+            file["y"] = random.integers(0, labels, samples)
+            file["y"][0] = labels - 1
+        return f"{{hdf5: {{path: {name}, inputs: [x], targets: [y]}}}}"
+
+    def test_nan_in_the_data_names_sample_and_operation(self):
+        data = self.write_data(bad=17)
+        config = self.write("run.yaml", TABLE.replace("linear: 8,", "linear: 8, batch_norm,"))
+        message = self.check_stop(config, f"--set=data.train={data}", "--set=data.validation=null",
+                                  "--set=train.batch_size=1", "--set=train.average_decay=0.9", "--set=model.1=relu",
+                                  step=self.position_of(data, 17))
+        self.assertIn("first value that is not finite comes from linear 'linear_1'", message)
+        self.assertIn("samples: ", message)
+        self.assertIn("17", message)
+
+    def position_of(self, data, sample):
+        """The step in which a sample comes, by a run without the mistake."""
+        self.write_data("good.h5")
+        message = None
+        with h5py.File(self.path("good.h5"), "r+") as file:
+            file["y"][sample] = 3
+        config = self.write("find.yaml", TABLE)
+        message = self.slipway("train", config, f"--set=data.train={data.replace('data.h5', 'good.h5')}",
+                               "--set=data.validation=null", "--set=train.batch_size=1", status=2).stderr
+        self.assertIn(f"sample {sample} has label 3, expected 0 to 2", message)
+        return int(message.split("step ")[1].split(":")[0])
+
+    def test_state_and_accumulated_gradients_are_as_before_the_step(self):
+        data = self.write_data(bad=17)
+        config = self.write("run.yaml", TABLE.replace("linear: 8,", "linear: 8, batch_norm,"))
+        settings = [f"--set=data.train={data}", "--set=data.validation=null", "--set=train.batch_size=4",
+                    "--set=train.accumulate=2", "--set=train.average_decay=0.9"]
+        message = self.slipway("train", config, *settings, "--set=train.checkpoint.every_steps=1",
+                               "--set=train.checkpoint.keep=100", "--threads=1", status=2).stderr
+        files = checkpoint_files(self.path("runs/run"))
+        failed = int(message.split("step ")[1].split(":")[0])
+        self.assertEqual(step_of(files[-1]), failed - 1)
+        kept = read_checkpoint(self.path("runs/run/checkpoints", files[-1]))
+        for name, value in kept.items():
+            if "accumulated" in name:
+                self.assertFalse(value.any(), name)
+        if failed > 1:  # the same as in a run that stops there by itself
+            self.slipway("train", config, *settings, f"--set=train.max_steps={failed - 1}", "--threads=1", "--runs=whole")
+            whole = read_checkpoint(self.path("whole/run/checkpoints/last.h5"))
+            for name in kept:
+                if not name.startswith("progress"):
+                    np.testing.assert_array_equal(kept[name], whole[name], err_msg=name)
+
+    def test_a_learning_rate_that_is_too_high(self):
+        config = self.write("run.yaml", IMAGES)
+        message = self.slipway("train", config, "--set=train.optimizer={sgd: {learning_rate: 1.0e+38}}",
+                               "--set=train.schedule=constant", "--threads=1", status=2).stderr
+        self.assertRegex(message, r"step \d+: the (loss|gradient) is not finite")
+        self.assertIn("lower learning rate", message)
+        for name, value in parameters(self.path("runs/run/checkpoints/last.h5")).items():
+            self.assertTrue(np.isfinite(value).all(), name)
+
+    def test_a_loss_that_overflows_changes_nothing(self):
+        random = np.random.default_rng(1)
+        with h5py.File(self.path("data.h5"), "w") as file:
+            file["x"] = random.standard_normal((8, 6)).astype(np.float32)
+            file["y"] = np.full(8, 1e25, np.float32)  # its square is no float32, but its gradient is
+        config = self.write("run.yaml", TABLE.replace("cross_entropy", "mse").replace("[accuracy]", "[mse]").replace(
+            "linear: 3]", "linear: 1]"))
+        message = self.check_stop(config, "--set=data.train={hdf5: {path: data.h5, inputs: [x], targets: [y]}}",
+                                  "--set=data.validation=null", step=1)
+        self.assertIn("the loss is not finite", message)
+        good = self.write_data("good.h5").replace("targets: [y]", "targets: [x]")
+        self.slipway("train", config, f"--set=data.train={good}", "--set=model.2.linear=6", "--set=data.validation=null",
+                     "--set=train.epochs=1", "--runs=good", "--threads=1", "--set=train.optimizer={sgd: {learning_rate: 1.0e-30}}")
+        start = parameters(self.path("good/run/checkpoints/last.h5"))
+        kept = parameters(self.path("runs/run/checkpoints/last.h5"))
+        np.testing.assert_array_equal(kept["parameters/linear_1.weight"], start["parameters/linear_1.weight"])
+
+
+class DiskTest(RunTest):
+    def test_a_run_directory_that_cannot_be_written(self):
+        config = self.write("run.yaml", TABLE)
+        self.write("file", "not a directory")
+        self.assertIn("cannot make the directory file", self.refused("train", config, "--runs", "file/runs"))
+
+    def test_a_full_disk_names_the_file_and_keeps_what_is_there(self):
+        config = self.write("run.yaml", TABLE.replace("linear: 8,", "linear: 3000,"))
+        self.train(config, train__epochs=1)
+        files = os.listdir(self.path("runs/run/checkpoints"))
+        before = read_checkpoint(self.path("runs/run/checkpoints/last.h5"))
+
+        def limit():  # a file that grows beyond is refused, as on a full disk
+            import resource
+            import signal
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000))
+
+        import subprocess
+        done = subprocess.run(self.command("train", config, "--resume", "--threads", 1, "--set=train.epochs=3"),
+                              cwd=self.directory, capture_output=True, text=True, preexec_fn=limit)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("cannot write runs/run/", done.stderr)
+        self.assertEqual(sorted(os.listdir(self.path("runs/run/checkpoints"))), sorted(files))
+        after = read_checkpoint(self.path("runs/run/checkpoints/last.h5"))
+        for name in before:
+            np.testing.assert_array_equal(before[name], after[name])
+        self.train(config, "--resume", train__epochs=3)
+        self.train(config, runs="whole", train__epochs=3)
+        self.assert_same_run(self.path("runs/run"), self.path("whole/run"))
+
+
+if __name__ == "__main__":
+    unittest.main()
