@@ -65,7 +65,7 @@ class BenchVerb : public Verb {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_flag("--roofline", roofline_,
-                 "print each op's time against what the machine's arithmetic and memory allow");
+                 "print the time of each op against what arithmetic and memory of this machine allow");
     app.add_flag("--nodes", nodes_, "with --roofline: one line per node of the graph");
   }
 

@@ -21,6 +21,13 @@ std::string options_of(const CLI::App& command) {
   return join(names);
 }
 
+/// Text between single quotes of a shell script: an apostrophe would end them.
+std::string quotable(std::string text) {
+  for (std::size_t at = text.find('\''); at != std::string::npos; at = text.find('\'', at))
+    text.replace(at, 1, "’");
+  return text;
+}
+
 class CompletionVerb : public Verb {
  public:
   std::string name() const override { return "completion"; }
@@ -49,11 +56,11 @@ class CompletionVerb : public Verb {
   static void print_fish(const std::vector<CLI::App*>& commands) {
     for (const CLI::App* command : commands) {
       std::cout << "complete -c slipway -n __fish_use_subcommand -f -a " << command->get_name() << " -d '"
-                << command->get_description() << "'\n";
+                << quotable(command->get_description()) << "'\n";
       for (const CLI::Option* option : command->get_options()) {
         for (const std::string& name : option->get_lnames()) {
           std::cout << "complete -c slipway -n '__fish_seen_subcommand_from " << command->get_name()
-                    << "' -l " << name << " -d '" << option->get_description() << "'\n";
+                    << "' -l " << name << " -d '" << quotable(option->get_description()) << "'\n";
         }
       }
     }

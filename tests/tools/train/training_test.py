@@ -189,28 +189,6 @@ class NotFiniteTest(RunTest):
             file["y"][0] = labels - 1
         return f"{{hdf5: {{path: {name}, inputs: [x], targets: [y]}}}}"
 
-    def test_nan_in_the_data_names_sample_and_operation(self):
-        data = self.write_data(bad=17)
-        config = self.write("run.yaml", TABLE.replace("linear: 8,", "linear: 8, batch_norm,"))
-        message = self.check_stop(config, f"--set=data.train={data}", "--set=data.validation=null",
-                                  "--set=train.batch_size=1", "--set=train.average_decay=0.9", "--set=model.1=relu",
-                                  step=self.position_of(data, 17))
-        self.assertIn("first value that is not finite comes from linear 'linear_1'", message)
-        self.assertIn("samples: ", message)
-        self.assertIn("17", message)
-
-    def position_of(self, data, sample):
-        """The step in which a sample comes, by a run without the mistake."""
-        self.write_data("good.h5")
-        message = None
-        with h5py.File(self.path("good.h5"), "r+") as file:
-            file["y"][sample] = 3
-        config = self.write("find.yaml", TABLE)
-        message = self.slipway("train", config, f"--set=data.train={data.replace('data.h5', 'good.h5')}",
-                               "--set=data.validation=null", "--set=train.batch_size=1", status=2).stderr
-        self.assertIn(f"sample {sample} has label 3, expected 0 to 2", message)
-        return int(message.split("step ")[1].split(":")[0])
-
     def test_state_and_accumulated_gradients_are_as_before_the_step(self):
         data = self.write_data(bad=17)
         config = self.write("run.yaml", TABLE.replace("linear: 8,", "linear: 8, batch_norm,"))
@@ -240,23 +218,6 @@ class NotFiniteTest(RunTest):
         self.assertIn("lower learning rate", message)
         for name, value in parameters(self.path("runs/run/checkpoints/last.h5")).items():
             self.assertTrue(np.isfinite(value).all(), name)
-
-    def test_a_loss_that_overflows_changes_nothing(self):
-        random = np.random.default_rng(1)
-        with h5py.File(self.path("data.h5"), "w") as file:
-            file["x"] = random.standard_normal((8, 6)).astype(np.float32)
-            file["y"] = np.full(8, 1e25, np.float32)  # its square is no float32, but its gradient is
-        config = self.write("run.yaml", TABLE.replace("cross_entropy", "mse").replace("[accuracy]", "[mse]").replace(
-            "linear: 3]", "linear: 1]"))
-        message = self.check_stop(config, "--set=data.train={hdf5: {path: data.h5, inputs: [x], targets: [y]}}",
-                                  "--set=data.validation=null", step=1)
-        self.assertIn("the loss is not finite", message)
-        good = self.write_data("good.h5").replace("targets: [y]", "targets: [x]")
-        self.slipway("train", config, f"--set=data.train={good}", "--set=model.2.linear=6", "--set=data.validation=null",
-                     "--set=train.epochs=1", "--runs=good", "--threads=1", "--set=train.optimizer={sgd: {learning_rate: 1.0e-30}}")
-        start = parameters(self.path("good/run/checkpoints/last.h5"))
-        kept = parameters(self.path("runs/run/checkpoints/last.h5"))
-        np.testing.assert_array_equal(kept["parameters/linear_1.weight"], start["parameters/linear_1.weight"])
 
 
 class DiskTest(RunTest):
