@@ -9,7 +9,8 @@ usage: tools/quickstart.sh
 
 Installs what is missing (Debian or Ubuntu packages: only that needs root), builds Slipway, fetches MNIST, trains
 configs/mnist_cnn.yaml, exports the model, and classifies all 10,000 test images with the export in Node.js, which has
-to agree with Slipway on every one. Run again, it repeats only what is out of date, and trains anew with --again.
+to agree with Slipway on every one. Run again, it repeats only what is out of date and resumes an interrupted training;
+with --again it trains anew.
 TXT
 }
 
@@ -35,8 +36,9 @@ step "3/6 Data"
 tools/fetch_data.sh mnist
 
 step "4/6 Train"
-if ! $again && [ $run/checkpoints/best.h5 -nt $config ]; then
-  echo "$run is trained already; tools/quickstart.sh --again trains it anew."
+if ! $again && [ $run/checkpoints/last.h5 -nt $config ]; then
+  build/slipway train $config --resume
+  echo "tools/quickstart.sh --again trains anew."
 else
   rm -rf $run
   build/slipway train $config
