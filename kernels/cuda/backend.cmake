@@ -5,6 +5,9 @@ find_package(CUDAToolkit REQUIRED)
 file(GLOB_RECURSE cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
 slipway_sources(cuda_host_sources kernels/cuda)
 target_sources(slipway PRIVATE ${cuda_kernels} ${cuda_host_sources})
+# Only where they are used: all other objects are the same in every build, and come from ccache.
+list(TRANSFORM CUDAToolkit_INCLUDE_DIRS PREPEND -isystem OUTPUT_VARIABLE toolkit_headers)
+set_source_files_properties(${cuda_host_sources} PROPERTIES COMPILE_OPTIONS "${toolkit_headers}")
 
 if(SLIPWAY_GPU STREQUAL cuda)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
@@ -23,7 +26,7 @@ if(SLIPWAY_GPU STREQUAL cuda)
   set_target_properties(slipway_options PROPERTIES
     INTERFACE_COMPILE_OPTIONS "$<$<NOT:$<COMPILE_LANGUAGE:CUDA>>:${host_options}>")
   target_compile_options(slipway PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--extended-lambda>")
-  target_link_libraries(slipway PRIVATE $<BUILD_INTERFACE:CUDA::cudart>)
+  target_link_libraries(slipway PRIVATE $<BUILD_INTERFACE:$<LINK_ONLY:CUDA::cudart>>)
 elseif(SLIPWAY_GPU STREQUAL simulated)
   if(SLIPWAY_SANITIZE MATCHES thread)
     message(FATAL_ERROR "SLIPWAY_SANITIZE=thread and SLIPWAY_GPU=simulated both define ThreadSanitizer's hooks")
@@ -31,11 +34,10 @@ elseif(SLIPWAY_GPU STREQUAL simulated)
   slipway_sources(simt_sources kernels/simt)
   target_sources(slipway PRIVATE ${simt_sources})
   target_link_libraries(slipway PRIVATE ${CMAKE_DL_LIBS})
-  target_include_directories(slipway SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 
   # A kernel reads threadIdx, and its shared memory, through thread-local storage: a call for each access would
   # cost more than the kernel.
-  set(SLIPWAY_SIMULATED_OPTIONS -DSLIPWAY_SIMULATED -ftls-model=initial-exec)
+  set(SLIPWAY_SIMULATED_OPTIONS ${toolkit_headers} -DSLIPWAY_SIMULATED -ftls-model=initial-exec)
   # -g1 gives findings their file and line; the hooks are defined in kernels/simt/, not by the sanitizer's runtime.
   set(SLIPWAY_SIMT_CHECK_OPTIONS -DSLIPWAY_SIMT_CHECKED -g1 -fno-tree-vectorize -fsanitize=thread -fsanitize=alignment)
   set(SLIPWAY_SIMULATED_KERNEL_OPTIONS ${SLIPWAY_SIMULATED_OPTIONS} -Wno-unknown-pragmas)
