@@ -21,8 +21,10 @@ inline constexpr int kWarpSize = 32;
 inline constexpr int kMaxThreads = 1024;
 inline constexpr std::size_t kMaxSharedBytes = 227 << 10;
 
+struct Thread;
+
 /// What one lane brings to a warp collective lies on its stack; the last lane to arrive runs `combine` for
-/// all.
+/// all. No thread is current meanwhile: what `combine` does is no thread's access.
 struct WarpCall {
   std::array<void*, kWarpSize> lanes;  // of the participating lanes; null for others
   unsigned active = 0;                 // lanes that take part: those of the mask that have not exited
