@@ -31,6 +31,9 @@ std::size_t size_of(DType dtype) { return info(dtype).size; }
 std::string_view to_string(DType dtype) { return info(dtype).name; }
 std::ostream& operator<<(std::ostream& out, DType dtype) { return out << to_string(dtype); }
 bool is_floating(DType dtype) { return dtype <= DType::bfloat16; }
+DType accumulator_of(DType dtype) {
+  return dtype == DType::float16 || dtype == DType::bfloat16 ? DType::float32 : dtype;
+}
 
 DType parse_dtype(std::string_view name) {
   for (std::size_t i = 0; i < kInfo.size(); ++i) {

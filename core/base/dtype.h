@@ -17,6 +17,9 @@ std::string_view to_string(DType dtype);
 /// The inverse of to_string; an unknown name is a UserError that lists the known ones.
 DType parse_dtype(std::string_view name);
 bool is_floating(DType dtype);
+/// The dtype in which sums over elements are kept: float32 for the floating-point ones of 16 bits, else
+/// `dtype`.
+DType accumulator_of(DType dtype);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 template <class T>
