@@ -14,7 +14,7 @@ enum class BinaryFunction { add, subtract, multiply, divide, maximum, minimum, m
 /// equal is 1 or 0.
 struct BinaryArgs {
   BinaryFunction function;
-  DType dtype;  // float32, float64, int32, int64
+  DType dtype;  // float32, float64, int32, int64; cuda: also float16, bfloat16
   const void* a;
   const void* b;
   void* y;

@@ -13,7 +13,7 @@ namespace slipway {
 /// and its gradient. A position whose label is `ignored_label` counts nowhere. A label outside [0, classes)
 /// makes the loss and all gradients NaN; nothing outside the arrays is touched.
 struct CrossEntropyArgs {
-  DType dtype;                 // of x, weights, loss, dx: float32, float64
+  DType dtype;                 // of x, weights, loss, dx: float32, float64; cuda: also float16, bfloat16
   const void* x;               // [outer, classes, inner]
   const std::int64_t* labels;  // [outer, inner]
   const void* weights;         // [classes], or null: all 1

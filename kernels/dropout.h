@@ -10,7 +10,7 @@ namespace slipway {
 /// y = x / (1 - p) where the element is kept, 0 with probability p: a function of key, step and element
 /// index. In place if y == x. The mask is never stored: applied to dy it gives dx.
 struct DropoutArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;
   void* y;
   std::int64_t count;

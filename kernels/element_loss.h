@@ -10,7 +10,7 @@ namespace slipway {
 /// The mean over `count` elements of a loss f(x, t), and its gradient with respect to x. One slot a loss
 /// below.
 struct ElementLossArgs {
-  DType dtype;         // of x, weights, loss, dx: float32, float64
+  DType dtype;         // of x, weights, loss, dx: float32, float64; cuda: also float16, bfloat16
   DType target_dtype;  // that, or int64
   const void* x;
   const void* target;

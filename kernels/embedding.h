@@ -9,7 +9,7 @@ namespace slipway {
 
 /// y[i] = table[ids[i]]; an id out of range gives NaN.
 struct EmbeddingArgs {
-  DType dtype;        // of table and y: float32, float64
+  DType dtype;        // of table and y: float32, float64; cuda: also float16, bfloat16
   DType ids_dtype;    // int32, int64
   const void* table;  // [rows, width]
   const void* ids;    // [count]
@@ -23,7 +23,7 @@ inline constinit KernelSlot<EmbeddingArgs> embedding_forward{"embedding_forward"
 /// dtable[r] = Σ dy[i] over all i with ids[i] == r, in the order of i; 0 for the row `padding`. Ids out of
 /// range count nowhere.
 struct EmbeddingGradientArgs {
-  DType dtype;      // of dy and dtable: float32, float64
+  DType dtype;      // of dy and dtable: float32, float64; cuda: also float16, bfloat16
   DType ids_dtype;  // int32, int64
   const void* dy;   // [count, width]
   const void* ids;  // [count]

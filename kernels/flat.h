@@ -12,7 +12,7 @@ namespace slipway {
 /// The factor is NaN if the norm or the loss is not finite, so that an update by it is skipped. Squares are
 /// summed in double precision over chunks that depend on `count` only.
 struct ClipFactorArgs {
-  DType dtype;  // of x: float32, float64
+  DType dtype;  // of x: float32, float64; cuda: also float16, bfloat16
   const void* x;
   std::int64_t count;
   double scale;
@@ -20,12 +20,15 @@ struct ClipFactorArgs {
   const float* loss;  // [], null: there is none to look at
   float* norm;        // []
   float* factor;      // []
+  double* partial;    // scratch, [kParts]
+
+  static constexpr std::int64_t kParts = 1024;
 };
 inline constinit KernelSlot<ClipFactorArgs> clip_factor_kernel{"clip_factor"};
 
 /// sum = sum + x over `count` elements.
 struct AccumulateArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   void* sum;
   const void* x;
   std::int64_t count;
@@ -35,7 +38,7 @@ inline constinit KernelSlot<AccumulateArgs> accumulate_kernel{"accumulate"};
 /// average = decay average + (1 - decay) x; after the first step, 0, average = x. Like an update, it is
 /// skipped if `gradient_scale` is not finite.
 struct MovingAverageArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   void* average;
   const void* x;
   const std::int64_t* step;     // []

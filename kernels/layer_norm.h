@@ -10,7 +10,7 @@ namespace slipway {
 /// Each row to mean 0 and variance 1, then scaled and shifted (Ba et al., 2016):
 ///   y = (x - mean) rstd scale + shift;  rstd = 1 / sqrt(variance + epsilon), variance over `width` elements
 struct LayerNormArgs {
-  DType dtype;        // float32, float64
+  DType dtype;        // float32, float64; cuda: also float16, bfloat16
   const void* x;      // [rows, width]
   const void* scale;  // [width], or null: 1
   const void* shift;  // [width], or null: 0
@@ -27,7 +27,7 @@ inline constinit KernelSlot<LayerNormArgs> layer_norm_forward{"layer_norm_forwar
 ///   dx = rstd (g - mean(g) - n mean(g n));  dscale = Σ_rows dy n;  dshift = Σ_rows dy
 /// Rows are summed in chunks that depend on `rows` only, the chunks in order.
 struct LayerNormGradientArgs {
-  DType dtype;        // float32, float64
+  DType dtype;        // float32, float64; cuda: also float16, bfloat16
   const void* dy;     // [rows, width]
   const void* x;      // [rows, width]
   const void* mean;   // [rows]

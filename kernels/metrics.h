@@ -9,7 +9,7 @@ namespace slipway {
 
 /// Logits [outer, classes, inner] and labels [outer, inner] of which `ignored_label` counts nowhere.
 struct LabelledLogits {
-  DType dtype;  // of the logits: float32, float64
+  DType dtype;  // of the logits: float32, float64; cuda: also float16, bfloat16
   const void* logits;
   const std::int64_t* labels;
   std::int64_t outer;
@@ -37,7 +37,7 @@ inline constinit KernelSlot<ConfusionArgs> confusion_kernel{"confusion"};
 
 /// The same for decisions between two classes, elementwise: x > 0 says 1, a target above one half is 1.
 struct BinaryConfusionArgs {
-  DType dtype;         // of x: float32, float64
+  DType dtype;         // of x: float32, float64; cuda: also float16, bfloat16
   DType target_dtype;  // that, or int64
   const void* x;
   const void* target;
@@ -49,7 +49,7 @@ inline constinit KernelSlot<BinaryConfusionArgs> binary_confusion_kernel{"binary
 
 /// Sums over the rows of x and target [rows, columns]: 1, t, t², (x - t)², |x - t|.
 struct ErrorSumsArgs {
-  DType dtype;         // of x: float32, float64
+  DType dtype;         // of x: float32, float64; cuda: also float16, bfloat16
   DType target_dtype;  // that, or int64
   const void* x;
   const void* target;

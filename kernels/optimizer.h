@@ -19,7 +19,7 @@ struct Segment {
 /// What every update reads: p and g are flat and of one dtype. A gradient scale that is not finite (a
 /// diverged loss, an overflow) leaves parameters and state as they are.
 struct UpdateArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   void* parameters;
   const void* gradients;
   std::span<const Segment> segments;

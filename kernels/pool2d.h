@@ -10,7 +10,8 @@ namespace slipway {
 
 /// Maximum over windows of x [batch, channels, height, width]; padding never wins. `index` gets the place of
 /// the first maximum in its window (row * kernel width + column), as uint8 or int32; NaN wins over numbers.
-/// x, y and index share one layout: row-major, channels-last or blocked by channel. float32, float64.
+/// x, y and index share one layout: row-major, channels-last or blocked by channel. float32, float64;
+/// cuda: also float16, bfloat16, row-major only.
 struct MaxPool2dArgs {
   ValueType x_type, y_type, index_type;
   std::array<std::int64_t, 2> kernel;

@@ -9,7 +9,7 @@ namespace slipway {
 /// row-major. The arrays have one value a channel.
 struct ChannelAffineArgs {
   DType from;  // any but bool
-  DType to;    // float32, float64
+  DType to;    // float32, float64; cuda: also float16, bfloat16
   const void* x;
   void* y;
   const double* scale;
@@ -24,7 +24,7 @@ inline constinit KernelSlot<ChannelAffineArgs> channel_affine_kernel{"channel_af
 /// Replaces columns of x [rows, columns] by indicators: y [rows, result]. sizes[c] is 0 to keep column c, n
 /// for n indicators; a value that is no integer in [0, n) gives n zeros. In place is not possible.
 struct OneHotColumnsArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;
   void* y;
   const std::int64_t* sizes;

@@ -12,7 +12,7 @@ enum class ReduceKernel { sum, maximum };
 /// maximum is NaN if an element is. count == 0 gives one chunk of nothing: 0, or -infinity.
 struct ReduceArgs {
   ReduceKernel function;
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;
   void* y;
   std::int64_t outer;
@@ -25,7 +25,7 @@ inline constinit KernelSlot<ReduceArgs> reduce{"reduce"};
 
 /// x[outer, count, inner] -> y[outer, inner], the index of the first maximum; NaN counts as the greatest.
 struct ArgMaxArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;
   std::int64_t* y;
   std::int64_t outer;

@@ -7,7 +7,7 @@ namespace slipway {
 
 /// y = max(x, slope * x), elementwise over `count` elements of memory; slope 0 is relu. In place if y == x.
 struct ReluArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;
   void* y;
   std::int64_t count;

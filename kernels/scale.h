@@ -9,7 +9,7 @@ namespace slipway {
 
 /// y = x * s over `count` elements of memory, s in device memory. In place if y == x.
 struct ScaleArgs {
-  DType dtype;  // of x, scale, y: float32, float64
+  DType dtype;  // of x, scale, y: float32, float64; cuda: also float16, bfloat16
   const void* x;
   const void* scale;  // []
   void* y;

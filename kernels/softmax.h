@@ -11,7 +11,7 @@ enum class SoftmaxKind { softmax, log_softmax };
 
 /// Along the middle axis: y = e^x / Σ e^x, or its logarithm. In place if y == x.
 struct SoftmaxArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   SoftmaxKind kind;
   const void* x;  // [outer, axis, inner]
   void* y;        // [outer, axis, inner]
@@ -23,7 +23,7 @@ inline constinit KernelSlot<SoftmaxArgs> softmax_forward{"softmax_forward"};
 
 /// softmax: dx = y (dy - Σ dy y);  log_softmax: dx = dy - e^y Σ dy. In place if dx == dy.
 struct SoftmaxGradientArgs {
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   SoftmaxKind kind;
   const void* dy;  // [outer, axis, inner]
   const void* y;

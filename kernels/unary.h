@@ -39,7 +39,7 @@ constexpr bool derivative_from_output(UnaryFunction function) {
 /// y = f(x), elementwise over `count` elements of memory. In place if y == x.
 struct UnaryArgs {
   UnaryFunction function;
-  DType dtype;  // float32, float64
+  DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;
   void* y;
   std::int64_t count;

@@ -18,6 +18,10 @@ class ClipFactor : public Op {
     require(is_floating(inputs[0].dtype), name(), ": expects floating-point gradients, got ", inputs[0]);
     return {{DType::float32, {}}, {DType::float32, {}}};
   }
+  std::unique_ptr<OpState> prepare(PrepareContext& context) const override {
+    context.scratch_bytes = static_cast<std::size_t>(ClipFactorArgs::kParts) * sizeof(double);
+    return nullptr;
+  }
   void run(OpContext& context) const override {
     const TensorView& x = context.input(0);
     clip_factor_kernel(context.stream,
@@ -28,7 +32,8 @@ class ClipFactor : public Op {
                         .max_norm = max_norm_,
                         .loss = context.inputs.size() == 2 ? context.input(1).pointer<float>() : nullptr,
                         .norm = context.output(0).pointer<float>(),
-                        .factor = context.output(1).pointer<float>()});
+                        .factor = context.output(1).pointer<float>(),
+                        .partial = reinterpret_cast<double*>(context.scratch)});
   }
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override {
     Cost cost = Op::cost(inputs, outputs);
