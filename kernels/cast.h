@@ -5,8 +5,8 @@
 
 namespace slipway {
 
-/// y[i] = x[i] converted, between any two dtypes. To an integer: towards zero, NaN to 0, and to the nearest
-/// bound what lies outside. To bool: whether x is not 0. x and y must not overlap.
+/// y[i] = x[i] converted, between any two dtypes, as convert() in core/base/convert.h does. x and y must not
+/// overlap.
 struct CastArgs {
   DType from;
   DType to;

@@ -3,27 +3,22 @@
 #include <cstring>
 #include <ostream>
 
+#include "core/base/convert.h"
+
 namespace slipway {
 namespace {
 
 double load(const std::byte* at, DType dtype) {
-  return visit_dtype(dtype, [&]<class T>() -> double {
+  return visit_dtype(dtype, [&]<class T>() {
     T value;
     std::memcpy(&value, at, sizeof value);
-    if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
-      return float(value);
-    else
-      return static_cast<double>(value);
+    return convert<double>(value);
   });
 }
 
 void store(std::byte* at, DType dtype, double value) {
   visit_dtype(dtype, [&]<class T>() {
-    T converted;
-    if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
-      converted = T(float(value));
-    else
-      converted = static_cast<T>(value);
+    const T converted = convert<T>(value);
     std::memcpy(at, &converted, sizeof converted);
   });
 }

@@ -71,6 +71,8 @@ class Tensor {
   explicit Tensor(const ValueType& type, Device device = {});
   Tensor(DType dtype, const Shape& shape, Device device = {}) : Tensor(ValueType(dtype, shape), device) {}
   static Tensor zeros(DType dtype, const Shape& shape);
+  /// `value` is converted by convert() of core/base/convert.h: what an integer cannot hold becomes its
+  /// nearest.
   static Tensor full(DType dtype, const Shape& shape, double value);
   /// Row-major from host values: Tensor::of<float>({2, 2}, {1, 2, 3, 4}).
   template <class T>

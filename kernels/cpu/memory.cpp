@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/base/convert.h"
 #include "kernels/cpu/parallel.h"
 
 namespace slipway::cpu {
@@ -10,11 +11,7 @@ namespace {
 void run_fill(const Stream& stream, const FillArgs& args) {
   visit_dtype(args.dtype, [&]<class T>() {
     T* y = static_cast<T*>(args.y);
-    T value;
-    if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
-      value = T(static_cast<float>(args.value));
-    else
-      value = static_cast<T>(args.value);
+    const T value = convert<T>(args.value);
     parallel_for(stream, args.count, kParallelGrain,
                  [=](std::int64_t begin, std::int64_t end) { std::fill(y + begin, y + end, value); });
   });

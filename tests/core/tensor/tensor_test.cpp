@@ -106,6 +106,24 @@ TEST(Tensor, CastsAndPrints) {
             "int64[9] [0, 0, 0, ..., 0, 0, 0]");
 }
 
+TEST(Tensor, ConvertsWhatAnIntegerCannotHold) {
+  const double infinity = std::numeric_limits<double>::infinity(),
+               nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> sources = {300, -300, 1e30, -infinity, nan, -1.9};
+  const std::vector<double> bytes = {255, 0, 255, 0, 0, 0}, small = {127, -128, 127, -128, 0, -1};
+  const Tensor all = Tensor::of<double>({6}, sources);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    EXPECT_EQ(Tensor::full(DType::uint8, {1}, sources[i]).item(), bytes[i]) << sources[i];
+    EXPECT_EQ(Tensor::full(DType::int8, {1}, sources[i]).item(), small[i]) << sources[i];
+    EXPECT_EQ(all.cast(DType::int8).at({at}), small[i]) << sources[i];
+  }
+  EXPECT_EQ(Tensor::full(DType::int64, {1}, 1e30).as<std::int64_t>()[0],
+            std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(Tensor::full(DType::int32, {1}, -1e30).as<std::int32_t>()[0],
+            std::numeric_limits<std::int32_t>::min());
+}
+
 // The bit patterns are IEEE 754's; ties go to the even neighbour.
 TEST(Half, RoundsToNearestEven) {
   EXPECT_EQ(float16(1.0f).bits, 0x3c00);
