@@ -22,7 +22,8 @@ struct GradientError {
   std::string name;          // of the input or variable
   std::int64_t checked = 0;  // elements compared
   std::int64_t skipped = 0;  // elements at a kink, where the loss has no derivative
-  double worst = 0;          // |analytic - numeric| / max(|analytic|, |numeric|, largest gradient / 100)
+  /// |analytic - numeric| / max(|analytic|, |numeric|, largest gradient of the value / 100, loss / 100,000)
+  double worst = 0;
   std::int64_t element = 0;  // row-major, where the worst error is
   double analytic = 0;
   double numeric = 0;
