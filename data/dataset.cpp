@@ -9,6 +9,14 @@ bool Feature::is_fixed() const {
   return std::all_of(shape.begin(), shape.end(), [](std::int64_t size) { return size >= 0; });
 }
 
+const Feature& Schema::target() const {
+  if (!targets.empty()) return targets[0];
+  const auto found = std::find_if(inputs.begin(), inputs.end(),
+                                  [&](const Feature& input) { return input.name == reconstructed; });
+  require(found != inputs.end(), "a dataset without targets was asked for one");
+  return *found;
+}
+
 std::ostream& operator<<(std::ostream& out, const Feature& feature) {
   out << feature.name << ' ' << feature.dtype << feature.shape;
   const auto list = [&](const char* what, const auto& items, auto&& name) {

@@ -48,8 +48,12 @@ std::ostream& operator<<(std::ostream& out, const Feature& feature);
 
 struct Schema {
   std::vector<Feature> inputs;
-  std::vector<Feature> targets;
+  std::vector<Feature> targets;    // none that is an input as well
+  std::string reconstructed = "";  // the input that the model is to give back, as its first layer sees it
 
+  std::size_t target_count() const { return targets.size() + (reconstructed.empty() ? 0 : 1); }
+  /// What the model is to predict: the first target, or the input to reconstruct.
+  const Feature& target() const;
   std::size_t size() const { return inputs.size() + targets.size(); }
   /// Inputs, then targets: the order of a sample's tensors.
   const Feature& operator[](std::size_t i) const {

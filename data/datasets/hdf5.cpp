@@ -36,7 +36,11 @@ class Hdf5 : public Dataset {
     visit.field("path", path, {.help = "HDF5 file", .required = true, .positional = true});
     visit.field("inputs", inputs,
                 {.help = "datasets in the file that are inputs: [samples, ...]", .required = true});
-    visit.field("targets", targets, {.help = "datasets to predict; whole numbers [samples] are classes"});
+    visit.field(
+        "targets", targets,
+        {.help =
+             "datasets to predict; whole numbers [samples] are classes; one that is an input as well is to "
+             "be given back as the first layer sees it, as an autoencoder does"});
     visit.field("labels", labels, {.help = "names of the classes; left out: \"0\" to the largest"});
     visit.field(
         "memory_megabytes", memory_megabytes,
@@ -53,7 +57,10 @@ class Hdf5 : public Dataset {
     for (const std::string& input : inputs) add_input(file, input, budget);
     for (const std::string& target : targets) {
       if (expected() != nullptr && !file.contains(target)) continue;  // data to predict from need none
-      add_target(file, target);
+      if (std::find(inputs.begin(), inputs.end(), target) == inputs.end())
+        add_target(file, target);
+      else
+        reconstruct(target);
     }
   }
 
@@ -104,6 +111,13 @@ class Hdf5 : public Dataset {
       budget -= bytes;
     }
     sources_.push_back({std::move(memory), std::move(data)});
+  }
+
+  /// A sample holds the input once.
+  void reconstruct(const std::string& name) {
+    require_user(schema_.reconstructed.empty(), path, ": '", schema_.reconstructed, "' and '", name,
+                 "' are inputs and targets, expected one such dataset at most");
+    schema_.reconstructed = name;
   }
 
   /// Targets are small, so they are kept in memory.

@@ -58,7 +58,7 @@ class PredictVerb : public Verb {
       require_user(file.good(), output_, ": cannot be written");
     }
     std::ostream& out = output_.empty() ? std::cout : file;
-    const std::vector<std::string>& labels = trained.pipeline().source().targets[0].labels;
+    const std::vector<std::string>& labels = trained.pipeline().source().target().labels;
     Variables variables = trained.variables();
     std::map<std::int64_t, std::unique_ptr<Executor>> executors;
     bool header = true;

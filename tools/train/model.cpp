@@ -9,9 +9,9 @@ namespace slipway {
 
 Model::Model(const RunConfig& config, const Pipeline& pipeline) : config_(config), pipeline_(pipeline) {
   const Schema& schema = pipeline.batch();
-  require_user(schema.inputs.size() == 1 && schema.targets.size() == 1, config.data.train.where,
+  require_user(schema.inputs.size() == 1 && schema.target_count() == 1, config.data.train.where,
                ": a model reads one input and one target, the dataset gives ", schema.inputs.size(), " and ",
-               schema.targets.size());
+               schema.target_count());
   for (std::size_t i = 0; i < schema.size(); ++i) {
     require_user(schema[i].is_fixed(), config.data.train.where, ": the size of ", schema[i],
                  " differs from sample to sample, expected a resize or crop among the transforms");
@@ -39,13 +39,16 @@ Model::Forward Model::forward(const Options& options) const {
 Model::Evaluation Model::evaluation(const Options& options) const {
   Evaluation model{forward(options), {}, {}};
   Graph& graph = model.graph;
-  const Feature& feature = pipeline_.batch().targets[0];
-  const ValueType type(feature.dtype, feature.shape.inserted(0, options.batch_size));
+  const Feature& feature = pipeline_.batch().target();
+  const bool reconstructs = pipeline_.batch().targets.empty();
+  const ValueType type = reconstructs
+                             ? graph.type(model.prepared)
+                             : ValueType(feature.dtype, feature.shape.inserted(0, options.batch_size));
   const ValueType expected = config_.loss->target_type(graph.type(model.output));
   require_user(expected.dtype == type.dtype && expected.shape == type.shape, config_.loss.where, ": ",
                config_.loss.name, ": for an output of type ", graph.type(model.output),
                " the target must be ", expected, ", but the dataset's '", feature.name, "' is ", type);
-  model.target = graph.input(feature.name, type);
+  model.target = reconstructs ? model.prepared : graph.input(feature.name, type);
   const Scope scope = this->scope(graph, options);
   model.loss = config_.loss->build(scope.child("loss"), model.output, model.target);
   graph.output("loss", model.loss);

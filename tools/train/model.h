@@ -31,7 +31,8 @@ class Model {
   Forward forward(const Options& options) const;
   /// A scope at the root of a graph of this model.
   Scope scope(Graph& graph, const Options& options) const;
-  /// The same with the target as a second input and the outputs "loss" (mean over the batch) and "output".
+  /// The same with the target, a second input or what is to be reconstructed, and the outputs "loss" (mean
+  /// over the batch) and "output".
   struct Evaluation : Forward {
     Value target;
     Value loss;

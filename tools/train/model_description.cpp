@@ -84,8 +84,12 @@ Json output_json(const TrainedModel& trained, const ModelDescription& descriptio
   return json;
 }
 
-std::string task_of(const Feature& input, bool classifies) {
-  const std::string task = classifies ? "classification" : "regression";
+std::string task_of(const Schema& schema, bool activated) {
+  const Feature& input = schema.inputs[0];
+  const bool classifies = activated || schema.target().kind == Feature::Kind::label;
+  const std::string task = schema.targets.empty() ? "reconstruction"
+                           : classifies           ? "classification"
+                                                  : "regression";
   if (input.kind == Feature::Kind::image) return "image-" + task;
   if (input.kind == Feature::Kind::table) return "tabular-" + task;
   return task;
@@ -122,11 +126,11 @@ std::map<std::string, double> recorded_metrics(const TrainedModel& trained) {
 
 ModelDescription describe_model(const TrainedModel& trained) {
   const Pipeline& pipeline = trained.pipeline();
-  const Feature &input = pipeline.source().inputs[0], &target = pipeline.source().targets[0];
+  const Feature& target = pipeline.source().target();
   ModelDescription description;
   description.activation = trained.config().loss->activation();
   const bool activated = description.activation != "none";
-  description.task = task_of(input, target.kind == Feature::Kind::label || activated);
+  description.task = task_of(pipeline.source(), activated);
   description.input_name = pipeline.batch().inputs[0].name;
   description.output_name = activated ? "logits" : "output";
   description.labels = target.labels;

@@ -59,6 +59,7 @@ std::string schema_to_json(const Schema& schema) {
   Json json = {{"inputs", Json::array()}, {"targets", Json::array()}};
   for (const Feature& feature : schema.inputs) json["inputs"].push_back(to_json(feature));
   for (const Feature& feature : schema.targets) json["targets"].push_back(to_json(feature));
+  if (!schema.reconstructed.empty()) json["reconstructed"] = schema.reconstructed;
   return json.dump();
 }
 
@@ -68,6 +69,7 @@ Schema schema_from_json(const std::string& json_text, const std::string& origin)
     Schema schema;
     for (const Json& feature : json.at("inputs")) schema.inputs.push_back(feature_from(feature));
     for (const Json& feature : json.at("targets")) schema.targets.push_back(feature_from(feature));
+    schema.reconstructed = json.value("reconstructed", "");
     return schema;
   } catch (const std::exception& error) {
     throw UserError(text(origin, ": its description of the data cannot be read: ", error.what()));

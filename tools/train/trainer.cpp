@@ -87,7 +87,7 @@ void Trainer::start() {
       .total_steps = total_steps(),
       .start_step = progress_.step,
       .start_epoch = progress_.epoch,
-      .class_names = parts_.model.pipeline().batch().targets[0].labels,
+      .class_names = parts_.model.pipeline().batch().target().labels,
       .monitor = parts_.validation.monitor()};
   directory_->write_config(info.config_yaml);
   notify([&](Observer& observer) { observer.on_run_start(info); });
@@ -268,9 +268,12 @@ std::string Trainer::explain_not_finite(const Batch& batch, TrainingProgram::Pha
                                         const TrainingProgram::Result& result) {
   constexpr std::size_t kListed = 8;
   const Dataset& dataset = *training_set(parts_.source);
-  const Tensor& target = batch.tensors[parts_.model.pipeline().batch().inputs.size()];
+  const Schema& schema = parts_.model.pipeline().batch();
   const ValueType output = parts_.program.output("output").type;
-  if (const auto bad = parts_.config.loss->find_bad_target(target, output)) {
+  const auto bad = schema.targets.empty()
+                       ? std::nullopt
+                       : parts_.config.loss->find_bad_target(batch.tensors[schema.inputs.size()], output);
+  if (bad) {
     return text(dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ", bad->what);
   }
   std::string samples;

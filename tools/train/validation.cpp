@@ -38,7 +38,7 @@ void Validation::choose_monitor() {
 bool Validation::run(EpochRecord& record, const std::function<bool(std::int64_t done)>& progress) {
   if (!evaluator_) return true;
   constexpr std::size_t kMistakes = 24;
-  const Feature& target = model_.pipeline().batch().targets[0];
+  const Feature& target = model_.pipeline().batch().target();
   std::optional<ClassificationReview> review;
   std::int64_t done = 0;
   loader_->seek({});

@@ -205,6 +205,27 @@ TEST_F(ExportBundleTest, TableWithMissingValues) {
   EXPECT_THAT(example_output_, testing::ContainsRegex("sample 0: -?[0-9.]+\n"));
 }
 
+TEST_F(ExportBundleTest, Autoencoder) {
+  Schema schema = image_schema();
+  schema.targets.clear();
+  schema.reconstructed = "image";
+  const ExportBundle bundle = run(R"(
+data:
+  train: {hdf5: {path: nowhere.h5, inputs: [image], targets: [image]}}
+  transforms: [to_float]
+model: [conv2d: {filters: 2, kernel: 3, stride: 2}, relu, flatten, linear: 360, reshape: [3, 12, 10]]
+loss: bce_with_logits
+train: {optimizer: sgd}
+)",
+                                  schema);
+  const auto& json = bundle.description.json;
+  EXPECT_EQ(json["task"], "image-reconstruction");
+  EXPECT_EQ(json["inputs"].size(), 1U);
+  EXPECT_EQ(json["outputs"][0]["target"], "image");
+  EXPECT_EQ(json["outputs"][0]["activation"], "sigmoid");
+  EXPECT_EQ(json["outputs"][0]["shape"], nlohmann::json({"batch_size", 3, 12, 10}));
+}
+
 TEST_F(ExportBundleTest, MetadataHoldsTheSameLabels) {
   run(kImageModel, image_schema());
   run_python(R"(
