@@ -5,7 +5,8 @@
 
 namespace slipway {
 
-/// y = max(x, slope * x), elementwise over `count` elements of memory; slope 0 is relu. In place if y == x.
+/// y = max(x, slope * x), elementwise over `count` elements of memory; slope 0 is relu. NaN
+/// stays NaN. In place if y == x.
 struct ReluArgs {
   DType dtype;  // float32, float64; cuda: also float16, bfloat16
   const void* x;

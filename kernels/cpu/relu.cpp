@@ -12,6 +12,11 @@ void forward(const Stream& stream, const ReluArgs& args) {
     T* y = static_cast<T*>(args.y);
     const T slope = static_cast<T>(args.slope);
     parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
+      if (slope == T(0)) {
+#pragma omp simd
+        for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] < T(0) ? T(0) : x[i];
+        return;
+      }
 #pragma omp simd
       for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] > T(0) ? x[i] : slope * x[i];
     });

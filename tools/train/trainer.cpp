@@ -148,7 +148,7 @@ void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
   StepState::set_step(parts_.program.variables(), progress_.step);
   StepState::set_learning_rate(parts_.program.variables(), learning_rate(progress_.step));
   const TrainingProgram::Result result = parts_.program.run(batch.tensors, phase);
-  if (!result.finite) stop_not_finite(batch, phase, result);
+  if (!result.finite) stop_not_finite(batch, result);
 
   progress_.loss_sum += result.loss * static_cast<double>(batch.size());
   progress_.samples += batch.size();
@@ -255,17 +255,15 @@ std::optional<Trainer::Resumed> Trainer::resume(const RunDirectory& directory) {
 }
 
 /// Saves the state before the step that failed.
-void Trainer::stop_not_finite(const Batch& batch, TrainingProgram::Phase phase,
-                              const TrainingProgram::Result& result) {
-  const std::string what = explain_not_finite(batch, phase, result);
+void Trainer::stop_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
+  const std::string what = explain_not_finite(batch, result);
   parts_.program.undo_step();
   progress_ = before_step_;
   throw UserError(
       text("step ", progress_.step + 1, ": ", what, "\n  The state before this step is kept: ", save()));
 }
 
-std::string Trainer::explain_not_finite(const Batch& batch, TrainingProgram::Phase phase,
-                                        const TrainingProgram::Result& result) {
+std::string Trainer::explain_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
   constexpr std::size_t kListed = 8;
   const Dataset& dataset = *training_set(parts_.source);
   const Schema& schema = parts_.model.pipeline().batch();
@@ -276,13 +274,21 @@ std::string Trainer::explain_not_finite(const Batch& batch, TrainingProgram::Pha
   if (bad) {
     return text(dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ", bad->what);
   }
-  std::string samples;
-  for (std::size_t i = 0; i < std::min(batch.indices.size(), kListed); ++i) {
-    samples += (i ? ", " : "") + dataset.describe(batch.indices[i]);
+  const std::optional<NonFinite> first = parts_.program.find_non_finite(batch.tensors);
+  std::vector<std::int64_t> concerned;  // indices of samples
+  if (first) {
+    for (const std::int64_t row : first->samples)
+      concerned.push_back(batch.indices[static_cast<std::size_t>(row)]);
   }
-  if (batch.indices.size() > kListed) samples += text(", ... (", batch.indices.size(), " samples)");
+  if (concerned.empty()) concerned = batch.indices;
+  std::string samples;
+  for (std::size_t i = 0; i < std::min(concerned.size(), kListed); ++i) {
+    samples += (i ? ", " : "") + dataset.describe(concerned[i]);
+  }
+  if (concerned.size() > kListed) samples += text(", ... (", concerned.size(), " samples)");
   return text("the ", std::isfinite(result.loss) ? "gradient" : "loss", " is not finite. ",
-              parts_.program.find_non_finite(batch.tensors, phase), "\n  samples: ", samples,
+              first ? text("The first value that is not finite comes from ", first->source, ".") : "",
+              "\n  samples: ", samples,
               "\n  Try a lower learning rate, clip_norm, or look at these samples.");
 }
 

@@ -56,10 +56,8 @@ class Trainer {
   Outcome close_epoch();
   void judge(EpochRecord& record);
   std::string save();
-  [[noreturn]] void stop_not_finite(const Batch& batch, TrainingProgram::Phase phase,
-                                    const TrainingProgram::Result& result);
-  std::string explain_not_finite(const Batch& batch, TrainingProgram::Phase phase,
-                                 const TrainingProgram::Result& result);
+  [[noreturn]] void stop_not_finite(const Batch& batch, const TrainingProgram::Result& result);
+  std::string explain_not_finite(const Batch& batch, const TrainingProgram::Result& result);
   std::int64_t steps_per_epoch() const;
   std::int64_t total_steps() const;
   double learning_rate(std::int64_t step) const;

@@ -21,16 +21,6 @@ namespace {
 constexpr const char* kGradientPrefix = "gradient:";
 constexpr const char* kGradientNorm = "gradient_norm";
 
-/// Padding counts as finite: it is zero.
-bool all_finite(const TensorView& view) {
-  const std::int64_t count = view.type.layout.extent(view.shape());
-  return visit_dtype(view.dtype(), [&]<class T>() {
-    const T* values = view.pointer<T>();
-    return std::all_of(values, values + count,
-                       [](T value) { return std::isfinite(static_cast<float>(value)); });
-  });
-}
-
 /// A pattern that freezes nothing is a typing mistake.
 void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
   for (const std::string& pattern : config.freeze) {
@@ -44,8 +34,10 @@ void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
 
 }  // namespace
 
-Graph optimize(Graph graph, const Stream& stream, const Variables& variables) {
-  return assign_layouts(fuse(eliminate_dead_nodes(graph)), stream, structural_ops(),
+Graph optimize(Graph graph, const Stream& stream, const Variables& variables, Fusion fusion) {
+  graph = eliminate_dead_nodes(graph);
+  if (fusion == Fusion::on) graph = fuse(graph);
+  return assign_layouts(graph, stream, structural_ops(),
                         [&](const std::string& name) { return variables.layout(name); });
 }
 
@@ -62,7 +54,7 @@ std::vector<Value> TrainingProgram::arena_variables(const Graph& graph) const {
   return values;
 }
 
-Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
+TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_size, Fusion fusion) {
   const Model::Options options{.mode = Mode::training, .batch_size = batch_size};
   Model::Evaluation model = model_.evaluation(options);
   for (const Node& node : model.graph.nodes()) {
@@ -78,7 +70,7 @@ Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
     if (gradient[i])
       model.graph.output(kGradientPrefix + model.graph.node(trained[i].node).name, gradient[i]);
   }
-  Graph graph = optimize(std::move(model.graph), stream_, variables_);
+  Graph graph = optimize(std::move(model.graph), stream_, variables_, fusion);
 
   std::vector<std::pair<Value, Value>> pairs;  // gradient, variable
   const std::map<std::string, Value> outputs = graph.outputs();
@@ -105,16 +97,25 @@ Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
     }
     parts.push_back(part);
   }
-  add_update(graph, phase, parts);
-  variables_.allocate(graph);
-  return graph;
+  return {std::move(graph), std::move(parts)};
 }
 
-void TrainingProgram::add_update(Graph& graph, Phase phase, const std::vector<Value>& gradients) {
-  const TrainConfig& config = model_.config().train;
+Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
+  Backward backward = build_backward(batch_size, Fusion::on);
+  add_update(backward.graph, phase, pack(backward));
+  variables_.allocate(backward.graph);
+  return std::move(backward.graph);
+}
+
+/// The gradients in the order of the arena.
+Value TrainingProgram::pack(Backward& backward) const {
   std::vector<std::int64_t> offsets;
   for (const VariableArena::Member& member : arena_.members) offsets.push_back(member.offset);
-  Value total = graph.add(Pack(arena_.dtype, offsets, arena_.elements), gradients, "gradients");
+  return backward.graph.add(Pack(arena_.dtype, offsets, arena_.elements), backward.gradients, "gradients");
+}
+
+void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
+  const TrainConfig& config = model_.config().train;
   const auto flat = [&](const char* name) {
     return graph.variable({.name = name, .dtype = arena_.dtype, .shape = Shape{arena_.elements}});
   };
@@ -181,20 +182,13 @@ TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, P
   return result;
 }
 
-std::string TrainingProgram::find_non_finite(const std::vector<Tensor>& batch, Phase phase) {
-  Executor& executor = this->executor(batch[0].shape()[0], phase);
-  bind(executor, batch);
-  std::string found;
-  executor.run([&](int index, const OpContext& context) {
-    if (!found.empty()) return;
-    const Node& node = executor.graph().node(index);
-    for (const TensorView& output : context.outputs) {
-      if (!is_floating(output.dtype()) || all_finite(output)) continue;
-      found = text("The first value that is not finite comes from ", node.op->name(), " '", node.name, "'",
-                   node.where.line > 0 ? text(" (", node.where, ")") : "", ".");
-    }
-  });
-  return found;
+std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tensor>& batch) {
+  const std::int64_t batch_size = batch[0].shape()[0];
+  Backward backward = build_backward(batch_size, Fusion::off);
+  clip_by_norm(backward.graph, pack(backward), {.loss = backward.graph.outputs().at("loss")});
+  Executor unfused(std::move(backward.graph), stream_, variables_);
+  bind(unfused, batch);
+  return slipway::find_non_finite(unfused, batch_size);
 }
 
 Variables TrainingProgram::evaluated() const {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -9,8 +10,12 @@
 #include "core/runtime/variables.h"
 #include "data/loader.h"
 #include "tools/train/model.h"
+#include "tools/train/non_finite.h"
 
 namespace slipway {
+
+/// Whether optimize() merges neighbouring ops.
+enum class Fusion { on, off };
 
 /// A model compiled for training: forward, backward and update as one graph, planned once per batch size.
 /// Parameters and gradients lie in flat arenas, in the order in which backward finishes the gradients.
@@ -36,9 +41,10 @@ class TrainingProgram {
   Result run(const std::vector<Tensor>& batch, Phase phase);
   /// A named output of the batch that ran last.
   TensorView output(const std::string& name) const { return last_->output(name); }
-  /// Runs the batch again and returns a description of the first node whose value is not finite; "" if all
-  /// are.
-  std::string find_non_finite(const std::vector<Tensor>& batch, Phase phase);
+  /// Runs forward and backward of a batch again without fusion, which can hide where a value comes from, and
+  /// returns the first value that is not finite; none if all are. As after run(), undo_step takes back what
+  /// the batch did to the model's state.
+  std::optional<NonFinite> find_non_finite(const std::vector<Tensor>& batch);
   /// Takes back what the batches since the last update did to the model's state, such as running means, and
   /// drops their gradients: after a result that is not finite, all variables are as after the last update.
   void undo_step();
@@ -57,8 +63,14 @@ class TrainingProgram {
   Executor& executor(std::int64_t batch_size, Phase phase);
 
  private:
+  struct Backward {
+    Graph graph;                   // forward and backward
+    std::vector<Value> gradients;  // of each member of the arena
+  };
+  Backward build_backward(std::int64_t batch_size, Fusion fusion);
   Graph build(std::int64_t batch_size, Phase phase);
-  void add_update(Graph& graph, Phase phase, const std::vector<Value>& gradients);
+  Value pack(Backward& backward) const;
+  void add_update(Graph& graph, Phase phase, Value total);
   std::vector<Value> arena_variables(const Graph& graph) const;
   void bind(Executor& executor, const std::vector<Tensor>& batch) const;
   void remember_state();
@@ -79,6 +91,6 @@ class TrainingProgram {
 };
 
 /// Layout pass and fusion as every program of a model uses them.
-Graph optimize(Graph graph, const Stream& stream, const Variables& variables);
+Graph optimize(Graph graph, const Stream& stream, const Variables& variables, Fusion fusion = Fusion::on);
 
 }  // namespace slipway

@@ -1,5 +1,8 @@
 #include "layers/ops/relu.h"
 
+#include <cmath>
+#include <limits>
+
 #include "tests/support/op_case.h"
 
 namespace slipway::test {
@@ -23,6 +26,15 @@ TEST(Relu, KnownValues) {
   EXPECT_EQ(std::vector<float>(y.as<float>().begin(), y.as<float>().end()),
             (std::vector<float>{0, 0, 0, 0.5f, 3}));
   EXPECT_EQ(leaky.at({0}), -0.5);
+}
+
+TEST(Relu, KeepsNaNAndTakesInfinities) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const Tensor x = Tensor::of<float>({3}, {std::numeric_limits<float>::quiet_NaN(), -infinity, infinity});
+  const Tensor y = run_op(Relu(), {x});
+  EXPECT_TRUE(std::isnan(y.at({0})));
+  EXPECT_EQ(y.at({1}), 0);
+  EXPECT_EQ(y.at({2}), infinity);
 }
 
 TEST(Relu, RefusesIntegers) { EXPECT_THROW(run_op(Relu(), {Tensor::of<std::int32_t>({1}, {1})}), Error); }

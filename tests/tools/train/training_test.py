@@ -3,6 +3,8 @@
 
 import math
 import os
+import re
+import shutil
 import sys
 import unittest
 
@@ -188,6 +190,35 @@ class NotFiniteTest(RunTest):
             file["y"] = random.integers(0, labels, samples)
             file["y"][0] = labels - 1
         return f"{{hdf5: {{path: {name}, inputs: [x], targets: [y]}}}}"
+
+    def test_the_operation_in_front_of_a_fused_relu_is_named(self):
+        for layer, rows in (("linear: 8", [17]), ("batch_norm", None)):
+            config = self.write("run.yaml", TABLE.replace("model: [linear: 8, relu,", f"model: [{layer}, relu,"))
+            shutil.rmtree(self.path("runs"), ignore_errors=True)
+            self.check_first(config, self.write_data(bad=17), layer, rows)
+
+    def test_the_convolution_in_front_of_a_fused_relu_is_named(self):
+        with h5py.File(self.path("images.h5"), "w") as file:
+            images = np.random.default_rng(1).standard_normal((40, 3, 8, 8)).astype(np.float32)
+            images[[5, 23], 1, 2, 3] = np.nan
+            file["x"], file["y"] = images, np.arange(40) % 3
+        data = "{hdf5: {path: images.h5, inputs: [x], targets: [y]}}"
+        for options in ("{filters: 16, kernel: 3, padding: 1}", "{filters: 4, kernel: 5, stride: 2}"):
+            config = self.write("run.yaml", TABLE.replace("[linear: 8, relu,", f"[conv2d: {options}, relu, flatten,"))
+            shutil.rmtree(self.path("runs"), ignore_errors=True)
+            self.check_first(config, data, "conv2d", [5, 23])
+
+    def check_first(self, config, data, layer, rows):
+        """One batch holds all samples: the layer is named, and the samples if they can be told apart."""
+        kind = layer.split(":")[0]
+        message = self.check_stop(config, f"--set=data.train={data}", "--set=data.validation=null",
+                                  "--set=train.batch_size=40", "--set=deterministic=true", step=1)
+        self.assertRegex(message, rf"first value that is not finite comes from {kind}\w* '{kind}_1' \(\S+run.yaml:4:\d+\)")
+        listed = re.findall(r"sample (\d+)", message.split("samples: ")[1].splitlines()[0])
+        if rows is None:
+            self.assertIn("(40 samples)", message)
+        else:
+            self.assertEqual(sorted(map(int, listed)), rows)
 
     def test_state_and_accumulated_gradients_are_as_before_the_step(self):
         data = self.write_data(bad=17)
