@@ -47,6 +47,32 @@ void print(std::ostream& out, const Tensor& tensor, Dims& index, int axis) {
   out << ']';
 }
 
+std::int64_t byte_offset(const ValueType& type, const Dims& index) {
+  return type.layout.offset(index) * static_cast<std::int64_t>(size_of(type.dtype));
+}
+
+/// The first of the last axes to make one table for: enough indices that the rest is quick, but not too many.
+int first_tabled_axis(const Shape& shape) {
+  constexpr std::int64_t kEnough = 256, kTooMany = 1 << 16;
+  int first = shape.rank();
+  while (first > 0 && shape.elements(first, shape.rank()) < kEnough &&
+         shape.elements(first - 1, shape.rank()) <= kTooMany)
+    --first;
+  return first;
+}
+
+/// The byte offset of every index of the axes from `first` on. A layout's offset is the sum of those along
+/// its axes, so that the others only move the whole table.
+std::vector<std::int64_t> tabled_offsets(const ValueType& type, int first) {
+  std::vector<std::int64_t> offsets;
+  Dims index = Dims::filled(type.shape.rank(), 0);
+  for_each_index(Shape(type.shape.span().subspan(static_cast<std::size_t>(first))), [&](const Dims& tabled) {
+    for (int axis = 0; axis < tabled.rank(); ++axis) index[first + axis] = tabled[axis];
+    offsets.push_back(byte_offset(type, index));
+  });
+  return offsets;
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const ValueType& type) {
@@ -156,16 +182,23 @@ void copy_elements(const TensorView& from, const TensorView& to) {
     return;
   }
   if (to.type.layout.is_blocked()) std::memset(to.data, 0, to.type.bytes());
-  const auto from_size = static_cast<std::int64_t>(size_of(from.dtype()));
-  const auto to_size = static_cast<std::int64_t>(size_of(to.dtype()));
-  const bool same = from.dtype() == to.dtype();
-  for_each_index(to.shape(), [&](const Dims& index) {
-    const std::byte* source = from.data + from.type.layout.offset(index) * from_size;
-    std::byte* target = to.data + to.type.layout.offset(index) * to_size;
-    if (same)
-      std::memcpy(target, source, static_cast<std::size_t>(to_size));
+  const int first = first_tabled_axis(to.shape());
+  const std::vector<std::int64_t> sources = tabled_offsets(from.type, first);
+  const std::vector<std::int64_t> targets = tabled_offsets(to.type, first);
+  Dims index = Dims::filled(to.shape().rank(), 0);
+  for_each_index(Shape(to.shape().span().first(static_cast<std::size_t>(first))), [&](const Dims& outer) {
+    std::copy(outer.begin(), outer.end(), &index[0]);
+    const std::byte* source = from.data + byte_offset(from.type, index);
+    std::byte* target = to.data + byte_offset(to.type, index);
+    const auto copy_each = [&](auto&& copy) {
+      for (std::size_t i = 0; i < targets.size(); ++i) copy(target + targets[i], source + sources[i]);
+    };
+    if (from.dtype() != to.dtype())
+      copy_each([&](auto* b, auto* a) { store(b, to.dtype(), load(a, from.dtype())); });
+    else if (to.dtype() == DType::float32)
+      copy_each([](auto* b, auto* a) { std::memcpy(b, a, sizeof(float)); });
     else
-      store(target, to.dtype(), load(source, from.dtype()));
+      copy_each([bytes = size_of(to.dtype())](auto* b, auto* a) { std::memcpy(b, a, bytes); });
   });
 }
 
