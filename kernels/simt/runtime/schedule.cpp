@@ -1,0 +1,162 @@
+#include "kernels/simt/runtime/schedule.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/simt/runtime/pinned_guard.h"
+
+namespace slipway::simt {
+
+Lane Schedule::open_lane() {
+  if (unused_.empty()) {
+    lanes_.emplace_back();
+    return static_cast<Lane>(lanes_.size() - 1);
+  }
+  // A lane that is used again goes on counting, so that no position means two operations.
+  const Lane lane = unused_.back();
+  unused_.pop_back();
+  lanes_[lane].closing = false;
+  return lane;
+}
+
+void Schedule::close_lane(Lane lane) {
+  lanes_[lane].closing = true;
+  if (pending(lane) == 0) unused_.push_back(lane);
+}
+
+Ticket Schedule::enqueue(Lane lane, Enqueued enqueued) {
+  Queue& queue = lanes_[lane];
+  auto ticket = std::make_shared<Completion>();
+  ticket->device = enqueued.operation.device;
+  Pending pending{std::move(enqueued), host_, std::move(ticket), {}};
+  guard_pinned(pending);
+  if (pending.enqueued.meeting) pending.enqueued.meeting->lanes.push_back(lane);
+  queue.tail = pending.ticket;
+  queue.queue.push_back(std::move(pending));
+  return queue.tail;
+}
+
+std::vector<Ticket> Schedule::tails(int device) const {
+  std::vector<Ticket> found;
+  for (const Queue& queue : lanes_) {
+    if (queue.tail && queue.tail->device == device) found.push_back(queue.tail);
+  }
+  return found;
+}
+
+void Schedule::guard_pinned(Pending& pending) {
+  const Region& source = pending.enqueued.operation.reads;
+  const Region& target = pending.enqueued.operation.writes;
+  const auto pinned = [](const Region& region) {
+    return region && region.allocation->kind == MemoryKind::pinned && region.allocation->released_by.empty();
+  };
+  // Operations before this one may write the source, or read the target, when it is their turn.
+  if (pinned(source) && !any_pending([&](const Operation& earlier) {
+        return earlier.kind == OperationKind::host_function || earlier.kind == OperationKind::kernel ||
+               earlier.writes.overlaps(source);
+      })) {
+    pending.source_digest = digest(source);
+  }
+  if (pinned(target) && !any_pending([&](const Operation& earlier) {
+        return earlier.kind == OperationKind::host_function || earlier.kind == OperationKind::kernel ||
+               earlier.reads.overlaps(target);
+      })) {
+    poison(target);
+  }
+}
+
+bool Schedule::any_pending(const std::function<bool(const Operation&)>& predicate) const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [&](const Queue& lane) {
+    return std::any_of(lane.queue.begin(), lane.queue.end(),
+                       [&](const Pending& pending) { return predicate(pending.enqueued.operation); });
+  });
+}
+
+bool Schedule::may_run(Lane lane) const {
+  if (lanes_[lane].queue.empty()) return false;
+  const Enqueued& head = lanes_[lane].queue.front().enqueued;
+  return std::all_of(head.after.begin(), head.after.end(), [](const Ticket& ticket) { return ticket->done; });
+}
+
+bool Schedule::run_one() {
+  std::vector<Lane> ready;
+  for (Lane lane = 0; lane < lanes_.size(); ++lane) {
+    if (!may_run(lane)) continue;
+    if (const auto& meeting = lanes_[lane].queue.front().enqueued.meeting) {
+      const bool complete =
+          meeting->lanes.size() == meeting->expected &&
+          std::all_of(meeting->lanes.begin(), meeting->lanes.end(), [&](Lane other) {
+            return may_run(other) && lanes_[other].queue.front().enqueued.meeting == meeting;
+          });
+      if (!complete || meeting->lanes.front() != lane) continue;  // its first lane stands for all
+    }
+    ready.push_back(lane);
+  }
+  if (ready.empty()) return false;
+  const Lane lane = ready[random_() % ready.size()];
+  const auto meeting = lanes_[lane].queue.front().enqueued.meeting;
+  if (meeting) {
+    run_meeting(*meeting);
+  } else {
+    run_head(lane);
+  }
+  return true;
+}
+
+Clock Schedule::clock_at(Lane lane) const {
+  const Queue& queue = lanes_[lane];
+  const Pending& head = queue.queue.front();
+  Clock clock = queue.clock;
+  clock.learn(head.host);
+  for (const Ticket& ticket : head.enqueued.after) clock.learn(ticket->clock);
+  clock.learn(LanePosition{lane, queue.count + 1});
+  return clock;
+}
+
+double Schedule::start_of(Lane lane) const {
+  const Queue& queue = lanes_[lane];
+  double start = queue.finished_at;
+  for (const Ticket& ticket : queue.queue.front().enqueued.after)
+    start = std::max(start, ticket->finished_at);
+  return start;
+}
+
+void Schedule::run_head(Lane lane) {
+  const Clock clock = clock_at(lane);
+  const Pending& head = lanes_[lane].queue.front();
+  const double finished_at = start_of(lane) + head.enqueued.operation.microseconds;
+  execute_({head.enqueued.operation, {lane, lanes_[lane].count + 1}, clock, head.source_digest});
+  finish(lane, clock, finished_at);
+}
+
+void Schedule::run_meeting(const Meeting& meeting) {
+  // Every participant has waited for all others.
+  Clock clock;
+  double finished_at = 0;
+  for (Lane lane : meeting.lanes) {
+    clock.learn(clock_at(lane));
+    finished_at =
+        std::max(finished_at, start_of(lane) + lanes_[lane].queue.front().enqueued.operation.microseconds);
+  }
+  for (Lane lane : meeting.lanes) {
+    const Pending& head = lanes_[lane].queue.front();
+    execute_({head.enqueued.operation, {lane, lanes_[lane].count + 1}, clock, head.source_digest});
+  }
+  const std::vector<Lane> lanes = meeting.lanes;
+  for (Lane lane : lanes) finish(lane, clock, finished_at);
+}
+
+void Schedule::finish(Lane lane, const Clock& clock, double finished_at) {
+  Queue& queue = lanes_[lane];
+  ++queue.count;
+  queue.clock = clock;
+  queue.finished_at = finished_at;
+  Completion& completion = *queue.queue.front().ticket;
+  completion.done = true;
+  completion.clock = clock;
+  completion.finished_at = finished_at;
+  queue.queue.pop_front();
+  if (queue.closing && queue.queue.empty()) unused_.push_back(lane);
+}
+
+}  // namespace slipway::simt
