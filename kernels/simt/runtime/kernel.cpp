@@ -28,8 +28,6 @@ double duration(const KernelLaunch& launch) {
 
 void enqueue_kernel(Machine& machine, StreamState& stream, KernelLaunch launch) {
   const std::string name = function_name(launch.function);
-  // Slipway names its streams: the legacy one would order what should run side by side.
-  require(!machine.is_legacy(stream), name, ": launched in the legacy default stream");
   // "A kernel launch will fail if it is issued to a stream that is not associated to the current device."
   require(stream.device == host_thread().device, name, ": launched on device ", host_thread().device,
           " in a stream of device ", stream.device);

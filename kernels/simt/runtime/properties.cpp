@@ -103,6 +103,8 @@ std::optional<int> device_attribute(const cudaDeviceProp& properties, cudaDevice
       return properties.streamPrioritiesSupported;
     case cudaDevAttrMemoryPoolsSupported:
       return properties.memoryPoolsSupported;
+    case cudaDevAttrComputeMode:
+      return cudaComputeModeDefault;
     case cudaDevAttrPciBusId:
       return properties.pciBusID;
     default:

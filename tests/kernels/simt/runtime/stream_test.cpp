@@ -102,9 +102,19 @@ TEST_F(SimulatedStreams, TheLegacyStreamDoesNotWaitForNonBlockingStreams) {
   });
 }
 
-TEST_F(SimulatedStreams, KernelsAreRefusedInTheLegacyStream) {
-  EXPECT_THROW(launch(nullptr, [] {}), Error);
-  EXPECT_THROW(launch(cudaStreamLegacy, [] {}), Error);
+TEST_F(SimulatedStreams, TheLegacyStreamOrdersKernels) {
+  for_each_seed([] {
+    OwnedStream first(cudaStreamDefault), second(cudaStreamDefault);
+    std::string order;
+    launch(first, [&] { order += 'a'; });
+    launch(second, [&] { order += 'a'; });
+    launch(nullptr, [&] { order += 'b'; });
+    launch(cudaStreamLegacy, [&] { order += 'c'; });
+    launch(first, [&] { order += 'd'; });
+    launch(second, [&] { order += 'd'; });
+    ok(cudaDeviceSynchronize());
+    EXPECT_EQ(order, "aabcdd");
+  });
 }
 
 TEST_F(SimulatedStreams, KernelsAreRefusedInAStreamOfAnotherDevice) {
