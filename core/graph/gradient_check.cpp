@@ -36,7 +36,7 @@ class GradientChecker {
  public:
   GradientChecker(const GradientCheckModel& model, std::span<const Value> wrt, const StructuralOps& ops,
                   const GradientCheckOptions& options, const Stream& stream)
-      : options_(options) {
+      : options_(options), variables_(model.variables) {
     const ValueType& loss = model.graph.type(model.loss);
     require(loss.dtype == DType::float64 && loss.elements() == 1,
             "gradient check: expects a float64 scalar as the loss, got ", loss);
@@ -56,15 +56,14 @@ class GradientChecker {
       const Node& node = model.graph.node(wrt[i].node);
       require(node.kind == NodeKind::input || node.kind == NodeKind::variable,
               "gradient check: only inputs and variables can be perturbed, not ", node.name);
-      const Tensor& memory =
-          node.kind == NodeKind::input ? inputs_.at(node.name) : model.variables[node.name];
-      const std::span<double> values = memory.as<double>();
-      std::vector<double> analytic(values.size(), 0.0);
+      Perturbed value{.name = node.name, .kind = node.kind};
+      value.host = node.kind == NodeKind::input ? inputs_.at(node.name) : model.variables.read(node.name);
+      std::vector<double> analytic(static_cast<std::size_t>(value.host.elements()), 0.0);
       if (gradients[i]) {
-        const std::span<double> computed = executor.output(gradient_name(i)).as<double>();
-        analytic.assign(computed.begin(), computed.end());
+        const Tensor computed = executor.read(gradient_name(i));
+        std::copy(computed.as<double>().begin(), computed.as<double>().end(), analytic.begin());
       }
-      errors_.push_back(check(node.name, values, analytic));
+      errors_.push_back(check(value, analytic));
     }
   }
 
@@ -75,19 +74,30 @@ class GradientChecker {
     for (const auto& [name, tensor] : inputs_) executor.bind(name, tensor);
   }
 
-  double loss() {
+  /// An input or a variable, one element of which is changed at a time.
+  struct Perturbed {
+    std::string name;
+    NodeKind kind;
+    Tensor host;
+  };
+
+  double loss(const Perturbed& value) {
+    if (value.kind == NodeKind::input)
+      forward_->bind(value.name, value.host);
+    else
+      variables_.enqueue_write(value.name, value.host);
     forward_->run();
-    return *forward_->output(kLoss).pointer<double>();
+    return forward_->read(kLoss).item();
   }
 
-  GradientError check(const std::string& name, std::span<double> values,
-                      const std::vector<double>& analytic) {
-    GradientError error{.name = name};
+  GradientError check(const Perturbed& value, const std::vector<double>& analytic) {
+    GradientError error{.name = value.name};
     double largest = 0;
     for (const double gradient : analytic) largest = std::max(largest, std::abs(gradient));
-    for (const std::int64_t element : choose(name, static_cast<std::int64_t>(values.size()))) {
-      compare(error, values[static_cast<std::size_t>(element)], element,
-              analytic[static_cast<std::size_t>(element)], largest);
+    for (const std::int64_t element : choose(value.name, value.host.elements())) {
+      compare(
+          error, value,
+          {.element = element, .analytic = analytic[static_cast<std::size_t>(element)], .largest = largest});
     }
     return error;
   }
@@ -104,11 +114,19 @@ class GradientChecker {
     return elements;
   }
 
-  void compare(GradientError& error, double& x, std::int64_t element, double analytic, double largest) {
+  struct Comparison {
+    std::int64_t element;
+    double analytic;
+    double largest;  // gradient of the value
+  };
+
+  void compare(GradientError& error, const Perturbed& value, const Comparison& comparison) {
+    const double analytic = comparison.analytic;
+    double& x = value.host.as<double>()[static_cast<std::size_t>(comparison.element)];
     const double original = x;
     const auto at = [&](double offset) {
       x = original + offset;
-      return loss();
+      return loss(value);
     };
     const double h = options_.step * std::max(1.0, std::abs(original));
     const double right = at(h), left = at(-h), near_right = at(h / 2), near_left = at(-h / 2);
@@ -118,7 +136,7 @@ class GradientChecker {
     const double near_bend = 2 * (near_right - 2 * middle + near_left) / h;
     const double numeric = (4 * narrow - wide) / 3;
 
-    const double floor = std::max(kFloor * largest, kLossFloor * std::abs(middle) + 1e-12);
+    const double floor = std::max(kFloor * comparison.largest, kLossFloor * std::abs(middle) + 1e-12);
     const double scale = std::max({std::abs(analytic), std::abs(numeric), floor});
     // A kink adds a part to the bend that does not halve with the step, or moves the slope.
     const double rounding = 1e-10 * std::abs(middle);
@@ -130,13 +148,14 @@ class GradientChecker {
     if (std::isnan(relative)) relative = std::numeric_limits<double>::infinity();
     if (error.checked++ == 0 || relative > error.worst) {
       error.worst = relative;
-      error.element = element;
+      error.element = comparison.element;
       error.analytic = analytic;
       error.numeric = numeric;
     }
   }
 
   GradientCheckOptions options_;
+  const Variables& variables_;
   std::map<std::string, Tensor> inputs_;
   std::optional<Executor> forward_;
   std::vector<GradientError> errors_;

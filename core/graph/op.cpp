@@ -48,6 +48,8 @@ std::vector<Tensor> run_op(const Op& op, std::span<const Tensor> inputs, const S
   OpContext context{.stream = stream, .inputs = {}, .outputs = {}};
   for (const Tensor& input : inputs) {
     require(input.type().is_row_major(), op.name(), ": run_op needs row-major inputs, got ", input.type());
+    require(input.device() == stream.device, op.name(), ": run_op needs inputs on ", to_string(stream.device),
+            ", got one on ", to_string(input.device()));
     input_types.push_back(input.type());
     context.inputs.push_back(input);
   }
@@ -68,6 +70,7 @@ std::vector<Tensor> run_op(const Op& op, std::span<const Tensor> inputs, const S
   context.scratch = scratch.data();
   context.state = state.get();
   op.run(context);
+  synchronize(stream);  // the scratch memory ends here
   return outputs;
 }
 

@@ -161,7 +161,8 @@ void expect_inputs(const Op& op, std::span<const ValueType> inputs, std::size_t 
 /// Error unless input `i` has the given rank.
 void expect_rank(const Op& op, std::span<const ValueType> inputs, int i, int rank);
 
-/// Runs one op on tensors at once: no model needed. Inputs must be row-major; returns its outputs.
+/// Runs one op on tensors at once: no model needed. Inputs must be row-major and on the stream's
+/// device, where its outputs are then.
 std::vector<Tensor> run_op(const Op& op, std::span<const Tensor> inputs, const Stream& stream = {});
 template <class OpType>
 Tensor run_op(const OpType& op, std::initializer_list<Tensor> inputs, const Stream& stream = {}) {

@@ -30,7 +30,8 @@ struct StepState {
   }
   template <class T>
   static void set(const Variables& variables, const char* name, T value) {
-    if (variables.contains(name)) *variables[name].view().pointer<T>() = value;
+    if (!variables.contains(name)) return;
+    variables.enqueue_write(name, {reinterpret_cast<std::byte*>(&value), ValueType(dtype_of<T>, Shape{})});
   }
 };
 

@@ -1,7 +1,5 @@
 #include "core/runtime/variables.h"
 
-#include <cstring>
-
 namespace slipway {
 
 VariableArena VariableArena::plan(const Graph& graph, const std::string& name,
@@ -18,6 +16,12 @@ VariableArena VariableArena::plan(const Graph& graph, const std::string& name,
   return arena;
 }
 
+Tensor Variables::zeros(const ValueType& type) const {
+  Tensor memory(type, stream_.device);
+  enqueue_zeros(stream_, memory);
+  return memory;
+}
+
 void Variables::insert(const VariableSpec& spec, Tensor memory) {
   if (spec.initialize) {
     const Tensor host(spec.dtype, spec.shape);
@@ -29,7 +33,7 @@ void Variables::insert(const VariableSpec& spec, Tensor memory) {
 
 void Variables::allocate(const VariableArena& arena, const Graph& graph) {
   require(!contains(arena.name), "variable '", arena.name, "' exists already");
-  const Tensor flat = Tensor::zeros(arena.dtype, Shape{arena.elements});
+  const Tensor flat = zeros({arena.dtype, Shape{arena.elements}});
   for (const VariableArena::Member& member : arena.members) {
     const Value value = graph.find(member.name);
     insert(graph.node(value.node).variable,
@@ -43,9 +47,7 @@ void Variables::allocate(const Graph& graph) {
     if (node.kind != NodeKind::variable) continue;
     const ValueType& type = node.outputs[0];
     if (!contains(node.name)) {
-      Tensor memory(type, device_);
-      std::memset(memory.view().data, 0, type.bytes());
-      insert(node.variable, std::move(memory));
+      insert(node.variable, zeros(type));
       continue;
     }
     const ValueType& existing = (*this)[node.name].type();
@@ -84,13 +86,27 @@ std::vector<std::string> Variables::names() const {
   return names;
 }
 
-Tensor Variables::read(const std::string& name) const { return (*this)[name].clone(); }
+Variables Variables::copy_to(const Stream& stream) const {
+  Variables result(stream);
+  for (const auto& [name, tensor] : tensors_) {
+    Tensor memory(tensor.type(), stream.device);
+    copy_elements(tensor, memory);
+    result.tensors_[name] = std::move(memory);
+  }
+  return result;
+}
+
+Tensor Variables::read(const std::string& name) const { return (*this)[name].to(Device{}); }
 
 void Variables::write(const std::string& name, const Tensor& value) {
   const Tensor& target = (*this)[name];
   require(target.shape() == value.shape(), "variable '", name, "' has shape ", target.shape(), ", got ",
           value.shape());
   copy_elements(value, target);
+}
+
+void Variables::enqueue_write(const std::string& name, const TensorView& value) const {
+  enqueue_copy(stream_, value, (*this)[name]);
 }
 
 }  // namespace slipway

@@ -28,10 +28,10 @@ struct VariableArena {
 };
 
 /// The memory of a model's variables by name, shared by every graph built for it (training, evaluation, any
-/// batch size).
+/// batch size), on the device of a stream, in whose order they are read and written.
 class Variables {
  public:
-  explicit Variables(Device device = {}) : device_(device) {}
+  explicit Variables(const Stream& stream = {}) : stream_(stream) {}
 
   /// Allocates an arena and its members; the arena itself becomes a flat variable of its name. Members keep
   /// the layouts that they have in `graph` and are initialised by their specs.
@@ -50,15 +50,21 @@ class Variables {
   std::optional<Layout> layout(const std::string& name) const;
   std::vector<std::string> names() const;
 
+  /// The same values in memory of another stream's device.
+  Variables copy_to(const Stream& stream) const;
+
   /// A row-major copy on the host.
   Tensor read(const std::string& name) const;
-  /// Takes the values of a row-major host tensor of the same shape; dtypes are converted.
+  /// Takes the values of a host tensor of the same shape; dtypes are converted.
   void write(const std::string& name, const Tensor& value);
+  /// Enqueues a host tensor of the variable's own type to become its value.
+  void enqueue_write(const std::string& name, const TensorView& value) const;
 
  private:
   void insert(const VariableSpec& spec, Tensor memory);
+  Tensor zeros(const ValueType& type) const;
 
-  Device device_;
+  Stream stream_;
   std::map<std::string, Tensor> tensors_;
 };
 

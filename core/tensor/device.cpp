@@ -1,13 +1,42 @@
 #include "core/tensor/device.h"
 
+#include <array>
 #include <cstdlib>
+#include <cstring>
 
 #include "core/base/error.h"
+#include "core/tensor/device_backend.h"
 
 namespace slipway {
 namespace {
 
 constexpr std::size_t kAlignment = 64;  // a cache line and an AVX-512 vector
+
+/// The host: memory is memory, and work is done when it is asked for.
+class CpuBackend final : public DeviceBackend {
+ public:
+  int count(std::string*) const override { return 1; }
+  DeviceInfo info(int) const override { return {.name = "CPU"}; }
+
+  std::byte* allocate(Device, std::size_t bytes) override {
+    const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
+    if (!memory) throw Error(text("cpu: out of memory for ", bytes, " bytes"));
+    return memory;
+  }
+  void release(Device, std::byte* memory) noexcept override { std::free(memory); }
+  void* open_queue(Device) override { return nullptr; }
+  void close_queue(Device, void*) noexcept override {}
+
+  void upload(const Stream& stream, const ByteCopy& bytes) override { copy(stream, bytes); }
+  void download(const Stream& stream, const ByteCopy& bytes) override { copy(stream, bytes); }
+  void copy(const Stream&, const ByteCopy& copy) override { std::memcpy(copy.to, copy.from, copy.bytes); }
+  void zero(const Stream&, std::byte* to, std::size_t bytes) override { std::memset(to, 0, bytes); }
+  void synchronize(const Stream&) override {}
+};
+
+constinit CpuBackend cpu_backend;
+constinit std::array<DeviceBackend*, kDeviceKinds> backends = {&cpu_backend};
 
 }  // namespace
 
@@ -15,13 +44,28 @@ std::string to_string(Device device) {
   return device.kind == DeviceKind::cpu ? "cpu" : text("cuda:", device.index);
 }
 
+DeviceBackend* find_device_backend(DeviceKind kind) { return backends[static_cast<std::size_t>(kind)]; }
+
+DeviceBackend& device_backend(Device device) {
+  DeviceBackend* backend = find_device_backend(device.kind);
+  require(backend != nullptr, to_string(device), ": this build has no such device");
+  return *backend;
+}
+
+DeviceBackendRegistrar::DeviceBackendRegistrar(DeviceKind kind, DeviceBackend& backend) {
+  backends[static_cast<std::size_t>(kind)] = &backend;
+}
+
+Queue::Queue(Device device) : device_(device), native_(device_backend(device).open_queue(device)) {}
+
+Queue::~Queue() { device_backend(device_).close_queue(device_, native_); }
+
 Buffer::Buffer(Device device, std::size_t bytes) : device_(device), bytes_(bytes) {
-  require(device.kind == DeviceKind::cpu, to_string(device), ": this build has no such device");
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  if (rounded == 0) return;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
-  if (!memory) throw Error(text("cpu: out of memory for ", bytes, " bytes"));
-  data_ = std::shared_ptr<std::byte>(memory, [](std::byte* p) { std::free(p); });
+  DeviceBackend& backend = device_backend(device);
+  if (bytes == 0) return;
+  data_ = std::shared_ptr<std::byte>(backend.allocate(device, bytes), [device, &backend](std::byte* memory) {
+    backend.release(device, memory);
+  });
 }
 
 }  // namespace slipway

@@ -17,6 +17,7 @@ struct Device {
   DeviceKind kind = DeviceKind::cpu;
   int index = 0;
 
+  bool is_host() const { return kind == DeviceKind::cpu; }
   friend bool operator==(const Device&, const Device&) = default;
 };
 /// "cpu", "cuda:0"
@@ -27,8 +28,25 @@ struct Stream {
   Device device;
   int threads = 1;
   bool deterministic = false;  // the same bits for every thread count
-  void* native = nullptr;      // cudaStream_t
+  bool synchronous = false;    // wait for each op of a graph, so that an error of its kernels names it
+  void* native = nullptr;      // of a Queue; null: the device's default one
   Tuner* tuner = nullptr;      // measures and remembers choices; none: fixed ones
+};
+
+/// Owns the queue behind a Stream; the CPU needs none.
+class Queue {
+ public:
+  explicit Queue(Device device = {});
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  Device device() const { return device_; }
+  void* native() const { return native_; }
+
+ private:
+  Device device_;
+  void* native_ = nullptr;
 };
 
 /// Bytes of one device, 64-byte aligned, freed with the last owner. Contents start undefined.

@@ -27,27 +27,30 @@ struct ValueType {
   /// Bytes that the value takes in memory, padding included.
   std::size_t bytes() const { return static_cast<std::size_t>(layout.extent(shape)) * size_of(dtype); }
   bool is_row_major() const { return layout.is_row_major(shape); }
+  /// Whether nothing but elements and blocked padding lies between the first and the last.
+  bool is_dense() const { return layout.is_blocked() || layout.extent(shape) == elements(); }
   friend bool operator==(const ValueType&, const ValueType&) = default;
 };
 /// float32[2, 3] or float32[2, 16, 8, 8]{aBcd16b}
 std::ostream& operator<<(std::ostream& out, const ValueType& type);
 
-/// Borrows memory: a pointer and what lies there.
+/// Borrows memory: a pointer, what lies there, and on which device.
 struct TensorView {
   std::byte* data = nullptr;
   ValueType type;
+  Device device = {};
 
   DType dtype() const { return type.dtype; }
   const Shape& shape() const { return type.shape; }
   std::int64_t elements() const { return type.elements(); }
 
-  /// The elements of a row-major view; Error if T is not the view's dtype or the layout is not row-major.
+  /// The elements of a row-major view on the host; Error if T is not its dtype, or it lies elsewhere.
   template <class T>
   std::span<T> as() const {
     check_access(dtype_of<T>);
     return {reinterpret_cast<T*>(data), static_cast<std::size_t>(elements())};
   }
-  /// A pointer to the first element, whatever the layout; the dtype is checked.
+  /// A pointer to the first element, whatever the layout and device, for kernels; the dtype is checked.
   template <class T>
   T* pointer() const {
     require(type.dtype == dtype_of<T>, "a ", type.dtype, " tensor was accessed as ", dtype_of<T>);
@@ -63,7 +66,8 @@ struct TensorView {
   void check_access(DType requested) const;
 };
 
-/// Owns a value on a device. Copies share memory; clone() makes an independent one.
+/// Owns a value on a device. Copies share memory; clone() makes an independent one. Elements can be looked at
+/// on the host only: an Error says so.
 class Tensor {
  public:
   Tensor() = default;
@@ -95,7 +99,7 @@ class Tensor {
   Device device() const { return buffer_.device(); }
   bool defined() const { return defined_; }
 
-  TensorView view() const { return {buffer_.data() + offset_, type_}; }
+  TensorView view() const { return {buffer_.data() + offset_, type_, device()}; }
   operator TensorView() const { return view(); }
   /// The elements of a row-major host tensor of dtype T.
   template <class T>
@@ -111,8 +115,9 @@ class Tensor {
   Tensor shared(const ValueType& type, std::size_t byte_offset = 0) const;
   Tensor reshaped(const Shape& shape) const;
   Tensor slice(int axis, std::int64_t begin, std::int64_t end) const;
-  /// A row-major copy.
-  Tensor clone() const;
+  /// A row-major copy, on another device or on the same. It waits for what is enqueued on either.
+  Tensor to(Device device) const;
+  Tensor clone() const { return to(device()); }
   Tensor cast(DType dtype) const;
 
  private:
@@ -122,9 +127,18 @@ class Tensor {
   bool defined_ = false;
 };
 
-/// Copies element by element between any two layouts and dtypes of equal shape on the host. Blocked padding
-/// of the destination is zeroed. For set-up and tests; a step uses the reorder kernel.
+/// Copies element by element between any two devices, layouts and dtypes of equal shape. Blocked padding of
+/// the destination is zeroed. It waits for what is enqueued on either device. For set-up and tests; a step
+/// uses kernels and enqueue_copy.
 void copy_elements(const TensorView& from, const TensorView& to);
+/// Enqueues a copy of a dense value to another place of the same type, on the stream's device, to it or from
+/// it. Host memory that was read may be overwritten on return; host memory that is written is there on
+/// return, so that this direction waits.
+void enqueue_copy(const Stream& stream, const TensorView& from, const TensorView& to);
+/// Enqueues zeros for a dense value on the stream's device.
+void enqueue_zeros(const Stream& stream, const TensorView& to);
+/// Waits for everything enqueued in a stream, and reports what went wrong there.
+void synchronize(const Stream& stream);
 /// Calls `visit(index)` for every index of a shape, last axis fastest.
 template <class Visit>
 void for_each_index(const Shape& shape, Visit&& visit) {

@@ -67,9 +67,7 @@ class PredictVerb : public Verb {
       if (!executor) executor = compile(trained, variables, batch->size());
       executor->bind(trained.pipeline().batch().inputs[0].name, batch->tensors[0]);
       executor->run();
-      const TensorView computed = executor->output("output");
-      const Tensor output(computed.dtype(), computed.shape());  // row-major
-      copy_elements(computed, output);
+      const Tensor output = executor->read("output");
       for (std::int64_t i = 0; i < batch->size(); ++i) {
         const std::string sample = dataset->describe(batch->indices[static_cast<std::size_t>(i)]);
         print(out, predict(output, i, sample, labels), labels, std::exchange(header, false));

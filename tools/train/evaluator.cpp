@@ -10,7 +10,7 @@ namespace {
 std::string sum_name(std::size_t metric, std::size_t sum) { return text("metric_", metric, "_", sum); }
 
 /// sum += part, for counts and sums.
-void add_to(const Tensor& sum, const TensorView& part) {
+void add_to(const Tensor& sum, const Tensor& part) {
   if (part.dtype() == DType::int64) {
     const auto values = part.as<std::int64_t>();
     const auto totals = sum.as<std::int64_t>();
@@ -85,11 +85,10 @@ std::optional<Evaluator::Result> Evaluator::run(Loader& loader, const OnBatch& o
     Executor& executor = this->executor(batch->size());
     for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch->tensors[i]);
     executor.run();
-    loss_sum +=
-        static_cast<double>(executor.output("loss").as<float>()[0]) * static_cast<double>(batch->size());
+    loss_sum += executor.read("loss").item() * static_cast<double>(batch->size());
     for (std::size_t i = 0; i < result.sums.size(); ++i) {
       for (std::size_t k = 0; k < result.sums[i].size(); ++k) {
-        add_to(result.sums[i][k], executor.output(sum_name(i, k)));
+        add_to(result.sums[i][k], executor.read(sum_name(i, k)));
       }
     }
     result.samples += batch->size();

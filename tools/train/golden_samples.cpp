@@ -99,14 +99,11 @@ Tensor predict_golden(const TrainedModel& trained, const Tensor& input, const St
   Model::Forward forward =
       trained.model().forward({.mode = Mode::evaluation, .batch_size = input.shape()[0]});
   forward.graph.output("output", forward.output);
-  Executor executor(optimize(std::move(forward.graph), stream, trained.variables()), stream,
-                    trained.variables());
+  const Variables variables = trained.variables().copy_to(stream);
+  Executor executor(optimize(std::move(forward.graph), stream, variables), stream, variables);
   executor.bind(trained.pipeline().batch().inputs[0].name, input);
   executor.run();
-  const TensorView view = executor.output("output");
-  const Tensor output(view.dtype(), view.shape());
-  copy_elements(view, output);
-  return output;
+  return executor.read("output");
 }
 
 }  // namespace slipway

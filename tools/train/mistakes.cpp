@@ -9,7 +9,7 @@ bool ClassificationReview::applies(const Feature& target, const Shape& output) {
   return target.kind == Feature::Kind::label && output.rank() == 2 && output[1] > 1 && output[1] <= 1000;
 }
 
-void ClassificationReview::add(const Batch& batch, const Tensor& labels, const TensorView& logits,
+void ClassificationReview::add(const Batch& batch, const Tensor& labels, const Tensor& logits,
                                const Dataset& dataset) {
   const std::span<const float> scores = logits.as<float>();
   const std::span<const std::int64_t> targets = labels.as<std::int64_t>();

@@ -17,7 +17,7 @@ class ClassificationReview {
   }
 
   /// Adds a batch with its logits [batch, classes]; `labels` is the batch's target.
-  void add(const Batch& batch, const Tensor& labels, const TensorView& logits, const Dataset& dataset);
+  void add(const Batch& batch, const Tensor& labels, const Tensor& logits, const Dataset& dataset);
   /// Whether the outputs of a model are logits of a label with so many classes, so that add() makes sense.
   static bool applies(const Feature& target, const Shape& output);
 

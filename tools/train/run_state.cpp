@@ -43,7 +43,8 @@ std::vector<Entry> entries_of(const TrainingProgram& program) {
 }  // namespace
 
 void capture_variables(const TrainingProgram& program, Checkpoint& checkpoint) {
-  for (const Entry& entry : entries_of(program)) (checkpoint.*entry.part)[entry.name] = entry.memory.clone();
+  for (const Entry& entry : entries_of(program))
+    (checkpoint.*entry.part)[entry.name] = entry.memory.to(Device{});
 }
 
 void restore_variables(TrainingProgram& program, const Checkpoint& checkpoint, const std::string& origin) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/base/glob.h"
 #include "core/base/nearest.h"
@@ -42,7 +41,7 @@ Graph optimize(Graph graph, const Stream& stream, const Variables& variables, Fu
 }
 
 TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size)
-    : model_(model), stream_(stream), variables_(stream.device) {
+    : model_(model), stream_(stream), variables_(stream) {
   executor(batch_size, Phase::update);
   for (const std::string& name : model_state_)
     remembered_.push_back({variables_[name], variables_[name].clone()});
@@ -158,15 +157,12 @@ void TrainingProgram::bind(Executor& executor, const std::vector<Tensor>& batch)
 }
 
 void TrainingProgram::remember_state() {
-  for (const auto& [variable, before] : remembered_) copy_elements(variable, before);
+  for (const auto& [variable, before] : remembered_) enqueue_copy(stream_, variable, before);
 }
 
 void TrainingProgram::undo_step() {
-  for (const auto& [variable, before] : remembered_) copy_elements(before, variable);
-  if (variables_.contains(kAccumulated)) {
-    const Tensor& sum = variables_[kAccumulated];
-    std::memset(sum.view().data, 0, sum.type().bytes());
-  }
+  for (const auto& [variable, before] : remembered_) enqueue_copy(stream_, before, variable);
+  if (variables_.contains(kAccumulated)) enqueue_zeros(stream_, variables_[kAccumulated]);
   within_step_ = false;
 }
 
@@ -176,8 +172,8 @@ TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, P
   last_ = &executor(batch[0].shape()[0], phase);
   bind(*last_, batch);
   last_->run();
-  Result result{.loss = last_->output("loss").as<float>()[0]};
-  if (phase == Phase::update) result.gradient_norm = last_->output(kGradientNorm).as<float>()[0];
+  Result result{.loss = last_->read("loss").item()};
+  if (phase == Phase::update) result.gradient_norm = last_->read(kGradientNorm).item();
   result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
   return result;
 }
