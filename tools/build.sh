@@ -8,9 +8,14 @@ usage() {
 usage: tools/build.sh [KIND] [-D NAME=VALUE ...]
 
 KIND is one of (default: release)
-  release   build/         as it is used: optimised, with the tests
-  asan      build-asan/    AddressSanitizer and UndefinedBehaviorSanitizer, with the fuzz targets; clang
-  tsan      build-tsan/    ThreadSanitizer; clang and its OpenMP runtime, which tells it of parallel regions
+  release            build/                    as it is used: optimised, with the tests; with CUDA for the GPU of this
+                                               machine if there is one and nvcc is installed
+  cuda               build-cuda/               for NVIDIA GPUs of compute capability 8.0; no GPU is needed to build
+  simulated          build-simulated/          the CUDA kernels and their host code on GPUs simulated by the CPU
+  simulated-checked  build-simulated-checked/  the same; every access of a kernel is checked
+  asan               build-asan/               AddressSanitizer and UndefinedBehaviorSanitizer, with the fuzz targets; clang
+  tsan               build-tsan/               ThreadSanitizer; clang and its OpenMP runtime, which tells it of parallel
+                                               regions
 
 Options that begin with -D are handed to CMake; docs/development.md lists those of Slipway.
 TXT
@@ -18,19 +23,30 @@ TXT
 
 kind=release
 case ${1-} in
-  release | asan | tsan) kind=$1; shift ;;
+  release | cuda | simulated | simulated-checked | asan | tsan) kind=$1; shift ;;
   -h | --help) usage; exit 0 ;;
   -D* | "") ;;
   *) echo "build.sh: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
 esac
 
+# Whether nvcc is installed, and a GPU is there to compile for.
+has_gpu() {
+  { command -v nvcc || test -x /usr/local/cuda/bin/nvcc; } >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q '^GPU '
+}
+
 # Sanitizers are for finding mistakes: assertions on, and little optimisation, which compiles in half the time.
 case $kind in
-  release) directory=build options=(-D CMAKE_BUILD_TYPE=Release) ;;
+  release) directory=build options=(-D SLIPWAY_GPU=off) ;;
+  cuda) directory=build-cuda options=(-D SLIPWAY_GPU=cuda -D CMAKE_CUDA_ARCHITECTURES=80) ;;
+  simulated) directory=build-simulated options=(-D SLIPWAY_GPU=simulated -D SLIPWAY_SIMT_CHECK=OFF) ;;
+  simulated-checked) directory=build-simulated-checked options=(-D SLIPWAY_GPU=simulated -D SLIPWAY_SIMT_CHECK=ON) ;;
   asan) directory=build-asan options=(-D "SLIPWAY_SANITIZE=address,undefined" -D SLIPWAY_FUZZ=ON) ;;
   tsan) directory=build-tsan options=(-D SLIPWAY_SANITIZE=thread) ;;
 esac
-if [ "$kind" != release ]; then
+if [ "$kind" = release ] && has_gpu; then options=(-D SLIPWAY_GPU=cuda -D CMAKE_CUDA_ARCHITECTURES=native); fi
+if [ "$kind" != asan ] && [ "$kind" != tsan ]; then
+  options+=(-D CMAKE_BUILD_TYPE=Release)
+else
   options+=(-D CMAKE_BUILD_TYPE=None -D "CMAKE_CXX_FLAGS=-O1" -D CMAKE_CXX_COMPILER=clang++ -D CMAKE_C_COMPILER=clang)
 fi
 # What an earlier call set must not stick; "$@" comes later and wins.

@@ -1,8 +1,16 @@
 #include "core/runtime/executor.h"
 
 #include "core/runtime/cpu_threads.h"
+#include "core/runtime/kernel_slot.h"
 
 namespace slipway {
+namespace {
+
+std::string explain(const Node& node, const Error& error) {
+  return text(node.op->name(), " '", node.name, "': ", error.what());
+}
+
+}  // namespace
 
 Executor::Executor(Graph graph, const Stream& stream, const Variables& variables, const Buffer& workspace,
                    MemoryReuse reuse)
@@ -109,9 +117,10 @@ void Executor::run_step(Step& step, Wait wait) {
   try {
     graph_.node(step.node).op->run(step.context);
     if (wait == Wait::yes || stream_.synchronous) synchronize(stream_);
+  } catch (const MissingKernel& error) {
+    throw MissingKernel(explain(graph_.node(step.node), error));
   } catch (const Error& error) {
-    const Node& node = graph_.node(step.node);
-    throw Error(text(node.op->name(), " '", node.name, "': ", error.what()));
+    throw Error(explain(graph_.node(step.node), error));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/graph/op.h"
+#include "core/runtime/kernel_slot.h"
 
 namespace slipway {
 
@@ -20,10 +21,12 @@ class DeviceFunction<Result(const Stream&, Args...)> {
 
   explicit constexpr DeviceFunction(const char* name) : name_(name) {}
 
-  /// Error if this build has no implementation for the stream's device.
+  /// MissingKernel if this build has no implementation for the stream's device.
   Result operator()(const Stream& stream, Args... args) const {
     const Function function = functions_[static_cast<std::size_t>(stream.device.kind)];
-    if (!function) throw Error(text(name_, ": no kernel for ", to_string(stream.device), " in this build"));
+    if (!function) {
+      throw MissingKernel(text(name_, ": no kernel for ", to_string(stream.device), " in this build"));
+    }
     return function(stream, args...);
   }
   bool available(DeviceKind kind) const { return functions_[static_cast<std::size_t>(kind)] != nullptr; }
@@ -42,6 +45,7 @@ class DeviceFunctionRegistrar {
   DeviceFunctionRegistrar(DeviceFunction<Signature>& slot, DeviceKind kind,
                           typename DeviceFunction<Signature>::Function function) {
     slot.functions_[static_cast<std::size_t>(kind)] = function;
+    kernel_names(kind).emplace_back(slot.name());
   }
 };
 

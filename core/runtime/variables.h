@@ -32,6 +32,7 @@ struct VariableArena {
 class Variables {
  public:
   explicit Variables(const Stream& stream = {}) : stream_(stream) {}
+  const Stream& stream() const { return stream_; }
 
   /// Allocates an arena and its members; the arena itself becomes a flat variable of its name. Members keep
   /// the layouts that they have in `graph` and are initialised by their specs.

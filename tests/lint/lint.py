@@ -14,7 +14,7 @@ SOURCE = (".cpp", ".h", ".cu", ".cuh")
 CODE = SOURCE + (".py", ".sh", ".js", ".mjs", ".ts", ".cmake")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
-TOP_LEVEL = {"CMakeLists.txt", "README.md", "LICENSE", "core", "layers", "optim", "kernels", "data", "tools",
+TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "core", "layers", "optim", "kernels", "data", "tools",
              "tests", "configs", "docs"}
 # Who may include whom: a directory, and the directories that its files may name.
 INCLUDES = {

@@ -8,8 +8,10 @@
 #include "core/graph/gradient_check.h"
 #include "core/graph/passes/passes.h"
 #include "core/runtime/executor.h"
+#include "core/runtime/kernel_slot.h"
 #include "layers/ops/reorder.h"
 #include "layers/ops/structural.h"
+#include "tests/support/cuda_device.h"
 #include "tests/support/projection.h"
 
 namespace slipway::test {
@@ -27,6 +29,7 @@ enum class Placement { row_major, blocked, channels_last };
 
 struct Setting {
   DType dtype = DType::float32;
+  std::optional<DType> rounded_to;  // inputs are, before they become `dtype`
   Stream stream;
   bool gradients = true;
   MemoryReuse reuse = MemoryReuse::shared;
@@ -111,18 +114,16 @@ std::vector<Tensor> evaluate(const OpCase& op_case, const Setting& setting) {
   Executor executor(std::move(graph), setting.stream, Variables(), {}, setting.reuse);
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < op_case.inputs.size(); ++i) {
-    inputs.push_back(make_input(op_case, static_cast<int>(i), setting.dtype));
+    Tensor input = make_input(op_case, static_cast<int>(i), setting.rounded_to.value_or(setting.dtype));
+    inputs.push_back(op_case.inputs[i].dtype ? input : input.cast(setting.dtype));
     executor.bind(text("input", i), inputs.back());
   }
   executor.run();
   executor.run();  // a step must leave nothing behind that the next one trips over
   std::vector<Tensor> results;
   const auto read = [&](const std::string& name) {
-    const TensorView view = executor.output(name);
-    expect_zero_padding(view);
-    Tensor copy(view.dtype(), view.shape());
-    copy_elements(view, copy);
-    results.push_back(copy);
+    expect_zero_padding(executor.output(name));
+    results.push_back(executor.read(name));
   };
   for (std::size_t i = 0; i < built.outputs.size(); ++i) read(text("output", i));
   for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -259,6 +260,42 @@ TEST_P(OpTest, MemoryDoesNotMatter) {
                                         separate.begin() + static_cast<std::ptrdiff_t>(at_once.size()));
       expect_close(at_once, outputs, op_case.tolerance, "run_op");
     }
+  }
+}
+
+/// Whether the op takes the types that the case has in a precision.
+bool accepts(const OpCase& op_case, DType dtype) {
+  std::vector<ValueType> types;
+  for (const OpInput& input : op_case.inputs) types.emplace_back(input.dtype.value_or(dtype), input.shape);
+  try {
+    op_case.op->infer(types);
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
+/// In the builds that have GPUs, simulated or not.
+TEST_P(OpTest, CudaFollowsCpu) {
+  const OpCase& op_case = GetParam();
+  const std::optional<Device> device = find_cuda_device();
+  if (!device) return;
+  const Queue queue(*device);
+  const Stream stream{.device = *device, .native = queue.native()};
+  const std::map<DType, double> tolerances = {{DType::float64, 1e-10},
+                                              {DType::float32, op_case.tolerance},
+                                              {DType::float16, 5e-3},
+                                              {DType::bfloat16, 4e-2}};
+  for (const auto& [dtype, tolerance] : tolerances) {
+    if (!accepts(op_case, dtype)) continue;
+    std::vector<Tensor> computed;
+    try {
+      computed = evaluate(op_case, {.dtype = dtype, .stream = stream});
+    } catch (const MissingKernel& missing) {
+      GTEST_SKIP() << missing.what();
+    }
+    const Setting exact{.dtype = DType::float64, .rounded_to = dtype};
+    expect_close(computed, evaluate(op_case, exact), tolerance, text("cuda and cpu in ", dtype));
   }
 }
 

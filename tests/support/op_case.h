@@ -30,6 +30,8 @@ struct OpInput {
 ///   memory      the same bits from shared as from separate memory, in place or not, and from run_op
 ///               (of an op that chooses layouts: the same values)
 ///   layouts     blocked and channels-last inputs give the values of row-major ones; padding stays zero
+///   cuda        results and gradients on a GPU follow those of the CPU in every precision that the op takes,
+///               in builds that have GPUs; skipped while a kernel is missing
 ///   onnx        onnxruntime computes the same from the exported model; one test runs all cases, see
 ///               tests/tools/onnx/op_cases_test.cpp
 struct OpCase {

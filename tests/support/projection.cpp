@@ -11,12 +11,23 @@ double weight(int input, std::int64_t element) {
   return (mixed >> 7) & 1 ? magnitude : -magnitude;
 }
 
+/// The values on the host, wherever the op runs.
+Tensor on_host(const Stream& stream, const TensorView& view) {
+  const Tensor host(view.dtype(), view.shape());
+  enqueue_copy(stream, view, host);
+  return host;
+}
+
 template <class Body>
 void visit(DType dtype, Body&& body) {
-  if (dtype == DType::float32)
-    body.template operator()<float>();
-  else
-    body.template operator()<double>();
+  visit_dtype(dtype, [&]<class T>() {
+    if constexpr (std::is_floating_point_v<T>)
+      body.template operator()<T>();
+    else if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
+      body.template operator()<T>();
+    else
+      throw Error(text("projection: expects a floating-point dtype, got ", dtype));
+  });
 }
 
 /// loss = sum w x;  dx = w dloss
@@ -28,11 +39,13 @@ class ProjectionGradient : public Op {
     return {{inputs[0].dtype, shape_}};
   }
   void run(OpContext& context) const override {
-    visit(context.output().dtype(), [&]<class T>() {
-      const double dloss = static_cast<double>(context.input(0).as<T>()[0]);
+    const double dloss = on_host(context.stream, context.input(0)).item();
+    const Tensor dx(context.output().dtype(), shape_);
+    visit(dx.dtype(), [&]<class T>() {
       std::int64_t i = 0;
-      for (T& dx : context.output().as<T>()) dx = static_cast<T>(weight(input_, i++) * dloss);
+      for (T& element : dx.as<T>()) element = T(weight(input_, i++) * dloss);
     });
+    enqueue_copy(context.stream, dx, context.output());
   }
 
  private:
@@ -48,16 +61,13 @@ std::vector<ValueType> Projection::infer(std::span<const ValueType> inputs) cons
 }
 
 void Projection::run(OpContext& context) const {
-  visit(context.output().dtype(), [&]<class T>() {
-    double sum = 0;
-    for (std::size_t k = 0; k < context.inputs.size(); ++k) {
-      std::int64_t i = 0;
-      for (const T x : context.inputs[k].as<T>()) {
-        sum += weight(static_cast<int>(k), i++) * static_cast<double>(x);
-      }
-    }
-    context.output().as<T>()[0] = static_cast<T>(sum);
-  });
+  double sum = 0;
+  for (std::size_t k = 0; k < context.inputs.size(); ++k) {
+    const Tensor x = on_host(context.stream, context.inputs[k]).cast(DType::float64);
+    std::int64_t i = 0;
+    for (const double value : x.as<double>()) sum += weight(static_cast<int>(k), i++) * value;
+  }
+  enqueue_copy(context.stream, Tensor::scalar(sum).cast(context.output().dtype()), context.output());
 }
 
 std::vector<Value> Projection::vjp(VjpContext& context) const {

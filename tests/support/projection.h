@@ -5,7 +5,7 @@
 namespace slipway::test {
 
 /// loss = sum of w * x over all elements of all inputs, with fixed weights w between 1/2 and 3/2 of either
-/// sign: a scalar whose gradient tells elements apart. Row-major float32 or float64 values of one dtype.
+/// sign: a scalar whose gradient tells elements apart. Row-major floating-point values of one dtype.
 class Projection : public Op {
  public:
   std::string_view name() const override { return "projection"; }

@@ -47,6 +47,12 @@ train: {epochs: 3, batch_size: 8, optimizer: {sgd: {learning_rate: 0.1}}}
 """
 
 
+def has_cuda():
+    """Whether the program can use a GPU, real or simulated."""
+    listed = subprocess.run([PROGRAM, "devices"], capture_output=True, text=True, check=True).stdout
+    return any(line.startswith("cuda:0 ") and line.endswith(" usable") for line in listed.splitlines())
+
+
 class RunTest(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="slipway_")

@@ -11,6 +11,7 @@
 
 #include "core/runtime/step_state.h"
 #include "tools/slipway/verb.h"
+#include "tools/train/compute.h"
 #include "tools/train/data_source.h"
 #include "tools/train/profile.h"
 #include "tools/train/training_program.h"
@@ -61,6 +62,7 @@ class BenchVerb : public Verb {
   void options(CLI::App& app) override {
     app.add_option("WORKLOAD", workload_, "which one")->required();
     app.add_option("--threads", threads_, "CPU threads")->check(CLI::Range(1, 1024))->capture_default_str();
+    app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->capture_default_str();
     app.add_option("--seconds", seconds_, "how long to measure")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
@@ -75,7 +77,8 @@ class BenchVerb : public Verb {
     const Model model(config, *source.pipeline());
     const std::int64_t batch_size = config.train.batch_size;
     TunedChoices choices;
-    const Stream stream{.threads = threads_, .tuner = choices.tuner()};
+    const Compute compute({.device = device_, .threads = threads_, .tuner = choices.tuner()});
+    const Stream& stream = compute.stream();
     TrainingProgram program(model, stream, batch_size);
     choices.save();
     Loader loader(source.part(DataSource::Part::train), source.pipeline(),
@@ -114,6 +117,7 @@ class BenchVerb : public Verb {
     }
     const nlohmann::ordered_json result = {{"workload", workload_},
                                            {"format", "blocked"},
+                                           {"device", to_string(stream.device)},
                                            {"threads", threads_},
                                            {"steps", times.size()},
                                            {"step_s", median},
@@ -133,6 +137,7 @@ class BenchVerb : public Verb {
   std::string workload_;
   bool roofline_ = false;
   bool nodes_ = false;
+  std::string device_ = "auto";
   int threads_ = 2;
   double seconds_ = 10;
 };

@@ -7,6 +7,7 @@
 #include "core/runtime/step_state.h"
 #include "data/loader.h"
 #include "layers/ops/structural.h"
+#include "tools/slipway/device_option.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/project.h"
 
@@ -34,6 +35,7 @@ class CheckVerb : public Verb {
     app.add_option("--elements", elements_, "elements checked of each parameter")->capture_default_str();
     app.add_option("--tolerance", tolerance_, "largest relative error")->capture_default_str();
     app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    add_device_option(app, device_);
   }
 
   int run() override {
@@ -43,7 +45,10 @@ class CheckVerb : public Verb {
     const Batch& batch = *loader.next();
     const Model::Evaluation model = project.model().evaluation(
         {.mode = Mode::training, .dtype = DType::float64, .batch_size = batch.size()});
-    Variables variables;
+    Compute::Options options = project.compute();
+    if (!device_.empty()) options.device = device_;
+    const Compute compute(options);
+    Variables variables(compute.stream());
     variables.allocate(model.graph);
     const Schema& schema = project.model().pipeline().batch();
     std::map<std::string, Tensor> inputs;
@@ -51,7 +56,7 @@ class CheckVerb : public Verb {
     const std::vector<Value> trained = trainable_variables(model.graph, project.config().train.freeze);
     const std::vector<GradientError> errors =
         check_gradients({model.graph, model.loss, variables, inputs}, trained, structural_ops(),
-                        {.elements = elements_}, project.stream());
+                        {.elements = elements_}, compute.stream());
     return print(errors) ? 0 : 1;
   }
 
@@ -83,6 +88,7 @@ class CheckVerb : public Verb {
   std::int64_t samples_ = 4;
   std::int64_t elements_ = 20;
   double tolerance_ = 1e-5;
+  std::string device_;
   int threads_ = default_threads();
 };
 

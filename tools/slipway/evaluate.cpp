@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
+#include "tools/slipway/device_option.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
 #include "tools/train/evaluator.h"
@@ -29,6 +30,7 @@ class EvaluateVerb : public Verb {
         ->check(CLI::IsMember({"test", "validation", "train"}))
         ->capture_default_str();
     app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    add_device_option(app, device_);
     app.add_flag("--json", json_, "print one line of JSON");
   }
 
@@ -44,8 +46,10 @@ class EvaluateVerb : public Verb {
                   {.batch_size = trained.config().train.evaluation_batch(),
                    .mode = Mode::evaluation,
                    .workers = static_cast<int>(trained.config().data.workers)});
-    const Stream stream{.threads = threads_, .deterministic = trained.config().deterministic};
-    Evaluator evaluator(trained.model(), stream, trained.variables());
+    const Compute compute({.device = device_.empty() ? trained.config().device : device_,
+                           .threads = threads_,
+                           .deterministic = trained.config().deterministic});
+    Evaluator evaluator(trained.model(), compute.stream(), trained.variables().copy_to(compute.stream()));
     print(evaluator.run(loader), trained);
     return 0;
   }
@@ -72,6 +76,7 @@ class EvaluateVerb : public Verb {
   }
 
   std::string path_, on_ = "test";
+  std::string device_;
   int threads_ = default_threads();
   bool json_ = false;
 };

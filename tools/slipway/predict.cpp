@@ -6,6 +6,7 @@
 #include "core/graph/passes/passes.h"
 #include "core/runtime/executor.h"
 #include "data/loader.h"
+#include "tools/slipway/device_option.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
 #include "tools/train/prediction_input.h"
@@ -45,6 +46,7 @@ class PredictVerb : public Verb {
     app.add_option("-o,--output", output_, "file to write; by default the terminal");
     app.add_option("--batch", batch_, "samples a batch")->capture_default_str()->check(CLI::PositiveNumber);
     app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    add_device_option(app, device_);
   }
 
   int run() override {
@@ -59,7 +61,10 @@ class PredictVerb : public Verb {
     }
     std::ostream& out = output_.empty() ? std::cout : file;
     const std::vector<std::string>& labels = trained.pipeline().source().target().labels;
-    Variables variables = trained.variables();
+    const Compute compute({.device = device_.empty() ? trained.config().device : device_,
+                           .threads = threads_,
+                           .deterministic = trained.config().deterministic});
+    Variables variables = trained.variables().copy_to(compute.stream());
     std::map<std::int64_t, std::unique_ptr<Executor>> executors;
     bool header = true;
     while (const Batch* batch = loader.next()) {
@@ -90,7 +95,7 @@ class PredictVerb : public Verb {
 
   std::unique_ptr<Executor> compile(const TrainedModel& trained, Variables& variables,
                                     std::int64_t batch) const {
-    const Stream stream{.threads = threads_, .deterministic = trained.config().deterministic};
+    const Stream& stream = variables.stream();
     Model::Forward forward = trained.model().forward({.batch_size = batch});
     forward.graph.output("output", forward.output);
     Graph graph = optimize(std::move(forward.graph), stream, variables);
@@ -159,6 +164,7 @@ class PredictVerb : public Verb {
   std::string model_, format_ = "text", output_;
   std::vector<std::string> inputs_;
   std::int64_t batch_ = 64;
+  std::string device_;
   int threads_ = default_threads();
 };
 

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <optional>
 
+#include "tools/slipway/device_option.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/observers.h"
 #include "tools/train/project.h"
@@ -43,6 +44,9 @@ class TrainVerb : public Verb {
     app.add_option("--set", assignments_, "change a setting: --set train.batch_size=32 (may be repeated)");
     app.add_flag("--resume", resume_, "go on where the run of this name stopped");
     app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::Range(1, 1024));
+    add_device_option(app, device_);
+    app.add_flag("--synchronous", synchronous_,
+                 "wait for each op, slowly, so that an error of a GPU names the op that caused it");
     app.add_option("--runs", runs_, "where run directories are made")->capture_default_str();
     app.add_flag("--quiet", quiet_, "print nothing but errors");
   }
@@ -58,7 +62,11 @@ class TrainVerb : public Verb {
       directory.emplace(open_directory(project.config()));
       choices.load(directory->tuner());
     }
-    const Stream stream = project.stream(choices.tuner());
+    Compute::Options options = project.compute(choices.tuner());
+    if (!device_.empty()) options.device = device_;
+    options.synchronous = synchronous_;
+    const Compute compute(options);
+    const Stream& stream = compute.stream();
     TrainingProgram program(project.model(), stream, project.config().train.batch_size);
     Validation validation(project.source(), project.model(), stream, program.evaluated());
     Trainer trainer({.config = project.config(),
@@ -107,6 +115,7 @@ class TrainVerb : public Verb {
     for (const std::string& assignment : assignments_) command += " --set " + shell_quoted(assignment);
     if (runs_ != kDefaultRuns) command += " --runs " + shell_quoted(runs_);
     if (threads_ != default_threads()) command += text(" --threads ", threads_);
+    if (!device_.empty()) command += " --device " + shell_quoted(device_);
     return command + (quiet_ ? " --quiet" : "") + " --resume";
   }
 
@@ -128,6 +137,8 @@ class TrainVerb : public Verb {
   std::vector<std::string> assignments_;
   bool resume_ = false;
   bool quiet_ = false;
+  bool synchronous_ = false;
+  std::string device_;
   int threads_ = default_threads();
   std::string runs_ = kDefaultRuns;
 };

@@ -61,7 +61,7 @@ class VersionVerb : public Verb {
               << "ONNX:     " << ONNX_NAMESPACE::LAST_RELEASE_VERSION << ", writes opset 17, IR version 8\n"
               << "yaml-cpp: " << SLIPWAY_YAML_CPP_VERSION << '\n'
               << "zlib:     " << zlibVersion() << '\n'
-              << "CUDA:     not in this build\n";
+              << "CUDA:     " << SLIPWAY_CUDA_DESCRIPTION << '\n';
     return 0;
   }
 };

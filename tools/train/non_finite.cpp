@@ -12,7 +12,13 @@ bool finite(T value) {
 }
 
 /// Padding counts as finite: it is zero.
-bool all_finite(const TensorView& view) {
+bool all_finite(const TensorView& value) {
+  Tensor copy;  // of what lies on another device
+  if (!value.device.is_host()) {
+    copy = Tensor(value.type);
+    copy_elements(value, copy);
+  }
+  const TensorView view = copy.defined() ? copy.view() : value;
   const std::int64_t count = view.type.layout.extent(view.shape());
   return visit_dtype(view.dtype(), [&]<class T>() {
     const T* values = view.pointer<T>();

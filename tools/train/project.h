@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/train/compute.h"
 #include "tools/train/data_source.h"
 #include "tools/train/model.h"
 
@@ -22,9 +23,12 @@ class Project {
   const RunConfig& config() const { return config_; }
   const DataSource& source() const { return source_; }
   const Model& model() const { return model_; }
-  /// CPU stream with the configuration's determinism; implementations are chosen by `tuner`, if given.
-  Stream stream(Tuner* tuner = nullptr) const {
-    return {.threads = threads_, .deterministic = config_.deterministic, .tuner = tuner};
+  /// The device and determinism of the configuration; implementations are chosen by `tuner`, if given.
+  Compute::Options compute(Tuner* tuner = nullptr) const {
+    return {.device = config_.device,
+            .threads = threads_,
+            .deterministic = config_.deterministic,
+            .tuner = tuner};
   }
 
  private:

@@ -68,6 +68,8 @@ void RunConfig::fields(FieldVisitor& visit) {
   visit.field("seed", seed, {.help = "of everything random", .min = 0});
   visit.field("deterministic", deterministic,
               {.help = "the same bits for every number of threads, at some cost"});
+  visit.field("device", device,
+              {.help = "where to compute: cpu, cuda, cuda:N, or auto, the first GPU if there is one"});
   visit.field("data", data, {.help = "samples and what happens to them", .required = true});
   visit.field("blocks", blocks,
               {.help = "parts of models by name, with parameters, to be used like layers",

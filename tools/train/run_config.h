@@ -82,6 +82,7 @@ class RunConfig : public Component {
   std::string name;  // of the run; "": the file's name
   std::int64_t seed = 1;
   bool deterministic = false;
+  std::string device = "auto";
   ConfigNode blocks;  // named parts of `model`; those that are used become part of it, so this is empty after
                       // reading
   LayerList model;

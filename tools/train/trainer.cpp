@@ -4,6 +4,7 @@
 
 #include "core/runtime/step_state.h"
 #include "core/runtime/tuner.h"
+#include "tools/train/compute.h"
 #include "tools/train/run_state.h"
 #include "tools/train/schema_text.h"
 
@@ -72,23 +73,22 @@ bool Trainer::finished() const {
 void Trainer::start() {
   session_start_ = epoch_start_ = last_save_ = Clock::now();
   const Model::Forward forward = parts_.model.forward({.batch_size = parts_.config.train.batch_size});
-  const RunInfo info{
-      .name = parts_.config.name,
-      .directory = directory_->path(),
-      .config_yaml = write_component(parts_.config).to_yaml(),
-      .device = text(to_string(parts_.stream.device), ", ", parts_.stream.threads, " threads, ",
-                     bytes_text(parts_.program.planned_bytes()), " planned for a step"),
-      .model = summarize(forward.graph, forward.input, forward.output,
-                         trainable_variables(forward.graph, parts_.config.train.freeze)),
-      .training_samples = training_set(parts_.source)->size(),
-      .validation_samples = parts_.validation.samples(),
-      .epochs = parts_.config.train.epochs,
-      .steps_per_epoch = steps_per_epoch(),
-      .total_steps = total_steps(),
-      .start_step = progress_.step,
-      .start_epoch = progress_.epoch,
-      .class_names = parts_.model.pipeline().batch().target().labels,
-      .monitor = parts_.validation.monitor()};
+  const RunInfo info{.name = parts_.config.name,
+                     .directory = directory_->path(),
+                     .config_yaml = write_component(parts_.config).to_yaml(),
+                     .device = text(describe(parts_.stream), ", ", bytes_text(parts_.program.planned_bytes()),
+                                    " planned for a step"),
+                     .model = summarize(forward.graph, forward.input, forward.output,
+                                        trainable_variables(forward.graph, parts_.config.train.freeze)),
+                     .training_samples = training_set(parts_.source)->size(),
+                     .validation_samples = parts_.validation.samples(),
+                     .epochs = parts_.config.train.epochs,
+                     .steps_per_epoch = steps_per_epoch(),
+                     .total_steps = total_steps(),
+                     .start_step = progress_.step,
+                     .start_epoch = progress_.epoch,
+                     .class_names = parts_.model.pipeline().batch().target().labels,
+                     .monitor = parts_.validation.monitor()};
   directory_->write_config(info.config_yaml);
   notify([&](Observer& observer) { observer.on_run_start(info); });
 }
@@ -147,7 +147,7 @@ void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
   const auto phase = update ? TrainingProgram::Phase::update : TrainingProgram::Phase::accumulate;
   StepState::set_step(parts_.program.variables(), progress_.step);
   StepState::set_learning_rate(parts_.program.variables(), learning_rate(progress_.step));
-  const TrainingProgram::Result result = parts_.program.run(batch.tensors, phase);
+  const TrainingProgram::Result result = run_program(batch, phase);
   if (!result.finite) stop_not_finite(batch, result);
 
   progress_.loss_sum += result.loss * static_cast<double>(batch.size());
@@ -158,6 +158,18 @@ void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
   accumulated_ = 0;
   ++progress_.step;
   finish_step(result.gradient_norm);
+}
+
+/// An error on a device shows when results are read, and does not know which kernel caused it.
+TrainingProgram::Result Trainer::run_program(const Batch& batch, TrainingProgram::Phase phase) try {
+  return parts_.program.run(batch.tensors, phase);
+} catch (const UserError&) {
+  throw;
+} catch (const Error& error) {
+  const Stream& stream = parts_.stream;
+  if (stream.device.is_host()) throw;
+  throw Error(text("step ", progress_.step + 1, ": ", error.what(),
+                   stream.synchronous ? "" : " (run with --synchronous, which names the op)"));
 }
 
 void Trainer::finish_step(double gradient_norm) {

@@ -52,6 +52,7 @@ class Trainer {
   RunEnd train();
   Outcome train_epoch();
   void train_step(const Batch& batch, bool last_of_epoch);
+  TrainingProgram::Result run_program(const Batch& batch, TrainingProgram::Phase phase);
   void finish_step(double gradient_norm);
   Outcome close_epoch();
   void judge(EpochRecord& record);

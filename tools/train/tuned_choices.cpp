@@ -13,25 +13,29 @@ namespace {
 namespace fs = std::filesystem;
 
 /// "intel-xeon-platinum-8481c": machines of one processor make the same choices.
+std::string processor_key() {
+  std::string key;
+  for (const char c : processor_name()) {
+    const auto letter = static_cast<unsigned char>(c);
+    if (std::isalnum(letter))
+      key += static_cast<char>(std::tolower(letter));
+    else if (!key.empty() && key.back() != '-')
+      key += '-';
+  }
+  return key.empty() ? "cpu" : key;
+}
+
+}  // namespace
+
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   std::string line;
   while (std::getline(file, line)) {
-    if (!line.starts_with("model name")) continue;
-    std::string name;
-    for (const char c : line.substr(line.find(':') + 1)) {
-      const auto letter = static_cast<unsigned char>(c);
-      if (std::isalnum(letter))
-        name += static_cast<char>(std::tolower(letter));
-      else if (!name.empty() && name.back() != '-')
-        name += '-';
-    }
-    if (!name.empty()) return name;
+    const std::size_t name = line.find_first_not_of(" \t", line.find(':') + 1);
+    if (line.starts_with("model name") && name != std::string::npos) return line.substr(name);
   }
-  return "cpu";
+  return "CPU";
 }
-
-}  // namespace
 
 std::string TunedChoices::cache_file() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
@@ -43,7 +47,7 @@ std::string TunedChoices::cache_file() {
     directory = fs::path(home) / ".cache";
   else
     return "";
-  return (directory / "slipway" / ("tuner-" + processor_name() + ".tsv")).string();
+  return (directory / "slipway" / ("tuner-" + processor_key() + ".tsv")).string();
 }
 
 TunedChoices::TunedChoices() : TunedChoices(cache_file()) {}

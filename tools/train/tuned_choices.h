@@ -6,6 +6,9 @@
 
 namespace slipway {
 
+/// What the processor calls itself: "Intel(R) Xeon(R) Platinum 8481C".
+std::string processor_name();
+
 /// Where the fastest implementations found by measuring are remembered: for all runs on machines of this kind
 /// in the user's cache directory, and for one run in its directory, so that it makes the same choices, and
 /// computes the same bits, when it is resumed.

@@ -43,7 +43,7 @@ bool Validation::run(EpochRecord& record, const std::function<bool(std::int64_t 
   std::int64_t done = 0;
   loader_->seek({});
   const auto result = evaluator_->run(*loader_, [&](const Batch& batch, const Executor& outputs) {
-    const Shape& shape = outputs.output("output").shape();
+    const Shape shape = outputs.output("output").shape();
     if (ClassificationReview::applies(target, shape)) {
       if (!review) review.emplace(shape[1], kMistakes);
       review->add(batch, batch.tensors[1], outputs.read("output"), *dataset_);

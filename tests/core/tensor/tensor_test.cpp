@@ -44,6 +44,27 @@ TEST(Tensor, MayHaveNoElements) {
   EXPECT_EQ(x.reshaped({0}).shape(), (Shape{0}));
 }
 
+TEST(Tensor, IsReadOnTheHostOnly) {
+  const Tensor x = Tensor::of<float>({2}, {1, 2});
+  const TensorView elsewhere{x.view().data, x.type(), {DeviceKind::cuda, 1}};
+  const std::string expected = "a tensor on cuda:1 was accessed from the host; copy it there first";
+  EXPECT_EQ(message([&] { elsewhere.as<float>(); }), expected);
+  EXPECT_EQ(message([&] { elsewhere.reshaped({1, 2}).as<float>(); }), expected);
+  EXPECT_EQ(message([&] { elsewhere.slice(0, 0, 2).as<float>(); }), expected);
+  EXPECT_EQ(message([&] { elsewhere.transposed({0}).as<float>(); }), expected);
+  EXPECT_EQ(message([&] { enqueue_copy(Stream(), elsewhere, x); }),
+            "cannot copy from cuda:1 to cpu in a stream of cpu");
+}
+
+TEST(Tensor, LeavesGapsAloneWhenItIsCopied) {
+  const Tensor to = Tensor::zeros(DType::float32, {2, 3});
+  copy_elements(Tensor::full(DType::float32, {2, 3}, 5).slice(1, 0, 2), to.slice(1, 0, 2));
+  EXPECT_EQ(values<float>(to), (std::vector<float>{5, 5, 0, 5, 5, 0}));
+  EXPECT_THROW(enqueue_copy(Stream(), to.slice(1, 0, 2), to.slice(1, 1, 3)), Error);
+  enqueue_zeros(Stream(), to.slice(0, 0, 1));
+  EXPECT_EQ(values<float>(to), (std::vector<float>{0, 0, 0, 5, 5, 0}));
+}
+
 TEST(Tensor, ChecksEveryAccess) {
   const Tensor x = Tensor::of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(message([&] { x.as<double>(); }), "a float32 tensor was accessed as float64");

@@ -16,7 +16,7 @@ import yaml
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
 from runs import IMAGES, SOURCES, TABLE, RunTest, read_checkpoint, read_table
 
-COMMANDS = ["bench", "check", "completion", "docs", "evaluate", "export", "predict", "schema", "summary", "train", "version"]
+COMMANDS = ["bench", "check", "completion", "devices", "docs", "evaluate", "export", "predict", "schema", "summary", "train", "version"]
 
 
 class CommandLineTest(RunTest):
@@ -46,8 +46,28 @@ class CommandLineTest(RunTest):
         for library in ("oneDNN", "HDF5", "ONNX", "yaml-cpp", "zlib"):
             self.assertRegex(text, rf"\n{library}: +\d+\.\d+")
         self.assertRegex(text, r"\nbuild: +\w+, (GCC|Clang) .*SIMD:")
-        self.assertRegex(text, r"\nCUDA: +not in this build\n")
+        self.assertRegex(text, r"\nCUDA: +(not in this build|(simulated, .*)?\d+\.\d+)")
         self.assertEqual(self.slipway("--version").stdout.strip(), text.splitlines()[0])
+
+    def test_devices(self):
+        lines = self.slipway("devices").stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["device", "name", "memory", "free", "capability", "driver", "state"])
+        self.assertRegex(lines[1], r"^cpu +\S.*, \d+ threads .* usable$")
+        devices = [line.split()[0] for line in lines[2:] if line.startswith("cuda:")]
+        self.assertEqual(devices, [f"cuda:{i}" for i in range(len(devices))])
+        if not devices:
+            self.assertRegex(lines[2], r"^No CUDA device: \w.*\.$")
+
+    def test_a_device_that_is_not_there(self):
+        config = self.write("run.yaml", TABLE)
+        for device in ("gpu", "cuda1", "cuda:", "cuda:x", "cuda:-1", "CPU"):
+            self.assertIn(f"device '{device}': expected auto, cpu, cuda or cuda:N", self.refused("train", config, "--device", device))
+        for command in (["train", config], ["check", config], ["bench", "mlp"]):
+            self.assertRegex(self.refused(*command, "--device", "cuda:99"), "device 'cuda:99': (this build has no|there)")
+        self.assertIn("device 'tpu'", self.refused("train", config, "--set=device=tpu"))
+        self.slipway("train", config, "--set=device=tpu", "--device=cpu", "--quiet")
+        self.assertIn("device 'cuda:99'", self.refused("evaluate", "runs/run", "--device", "cuda:99"))
+        self.assertIn("device 'cuda:99'", self.refused("predict", "runs/run", "--device", "cuda:99"))
 
     def test_completion_in_bash(self):
         script = self.write("completion", self.slipway("completion", "bash").stdout)

@@ -1,0 +1,166 @@
+#include <cuda_runtime_api.h>
+
+#include <string>
+
+#include "core/base/error.h"
+#include "core/tensor/device_backend.h"
+
+namespace slipway::cuda {
+namespace {
+
+#ifdef SLIPWAY_SIMULATED
+constexpr bool kSimulated = true;
+#else
+constexpr bool kSimulated = false;
+#endif
+
+/// Error unless a call of the runtime succeeded; it may report the failure of work enqueued before.
+void expect_success(cudaError_t status, Device device, const char* call) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // an error that does not stick must not be found again by the next call
+  throw Error(text(to_string(device), ": ", call, ": ", cudaGetErrorString(status)));
+}
+
+void select(Device device) { expect_success(cudaSetDevice(device.index), device, "cudaSetDevice"); }
+
+cudaStream_t queue_of(const Stream& stream) { return static_cast<cudaStream_t>(stream.native); }
+
+std::string version_text(int version) { return text(version / 1000, '.', version % 1000 / 10); }
+
+/// Why a device that the driver lists can't run our kernels; "" if it can.
+std::string reason_against(int index, const cudaDeviceProp& properties) {
+  constexpr int kOldest = 8;  // compute capability: bfloat16 and asynchronous copies
+  if (properties.major < kOldest)
+    return text("compute capability ", properties.major, '.', properties.minor, ", expected at least ",
+                kOldest, ".0");
+  int mode = 0;
+  const cudaError_t status = cudaDeviceGetAttribute(&mode, cudaDevAttrComputeMode, index);
+  if (status == cudaSuccess && mode == cudaComputeModeProhibited) return "its compute mode is 'prohibited'";
+  return "";
+}
+
+class CudaBackend final : public DeviceBackend {
+ public:
+  int count(std::string* why_none) const override {
+    int count = 0;
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status == cudaSuccess && count > 0) return count;
+    cudaGetLastError();
+    if (why_none) *why_none = status == cudaSuccess ? "no device was found" : cudaGetErrorString(status);
+    return 0;
+  }
+
+  DeviceInfo info(int index) const override {
+    DeviceInfo info{.simulated = kSimulated};
+    cudaDeviceProp properties{};
+    const cudaError_t status = cudaGetDeviceProperties(&properties, index);
+    if (status != cudaSuccess) {
+      cudaGetLastError();
+      info.unusable = text("cudaGetDeviceProperties: ", cudaGetErrorString(status));
+      return info;
+    }
+    info.name = properties.name;
+    info.compute_capability = text(properties.major, '.', properties.minor);
+    info.memory_bytes = properties.totalGlobalMem;
+    int driver = 0;
+    if (cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0) info.driver = version_text(driver);
+    info.unusable = reason_against(index, properties);
+    if (info.unusable.empty()) measure_free_memory(index, info);
+    return info;
+  }
+
+  std::byte* allocate(Device device, std::size_t bytes) override {
+    select(device);
+    void* memory = nullptr;
+    const cudaError_t status = cudaMalloc(&memory, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      std::size_t free = 0, total = 0;
+      cudaMemGetInfo(&free, &total);
+      throw Error(text(to_string(device), ": out of memory for ", bytes, " bytes; ", free, " of ", total,
+                       " bytes are free"));
+    }
+    expect_success(status, device, "cudaMalloc");
+    return static_cast<std::byte*>(memory);
+  }
+
+  void release(Device device, std::byte* memory) noexcept override {
+    if (cudaSetDevice(device.index) != cudaSuccess) return;
+    cudaDeviceSynchronize();  // what is enqueued may still use it
+    cudaFree(memory);
+  }
+
+  void* open_queue(Device device) override {
+    select(device);
+    cudaStream_t queue = nullptr;
+    expect_success(cudaStreamCreate(&queue), device, "cudaStreamCreate");
+    return queue;
+  }
+
+  void close_queue(Device device, void* native) noexcept override {
+    if (cudaSetDevice(device.index) != cudaSuccess) return;
+    cudaStreamSynchronize(static_cast<cudaStream_t>(native));
+    cudaStreamDestroy(static_cast<cudaStream_t>(native));
+  }
+
+  void upload(const Stream& stream, const ByteCopy& copy) override {
+    enqueue(stream, copy, cudaMemcpyHostToDevice);
+  }
+  void download(const Stream& stream, const ByteCopy& copy) override {
+    enqueue(stream, copy, cudaMemcpyDeviceToHost);
+    synchronize(stream);
+  }
+  void copy(const Stream& stream, const ByteCopy& copy) override {
+    enqueue(stream, copy, cudaMemcpyDeviceToDevice);
+  }
+
+  void zero(const Stream& stream, std::byte* to, std::size_t bytes) override {
+    begin(stream);
+    expect_success(cudaMemsetAsync(to, 0, bytes, queue_of(stream)), stream.device, "cudaMemsetAsync");
+    end(stream);
+  }
+
+  void synchronize(const Stream& stream) override {
+    select(stream.device);
+    if (stream.native) {
+      expect_success(cudaStreamSynchronize(queue_of(stream)), stream.device, "cudaStreamSynchronize");
+    } else {
+      expect_success(cudaDeviceSynchronize(), stream.device, "cudaDeviceSynchronize");
+    }
+  }
+
+ private:
+  /// A stream without a queue stands for all of the device.
+  void begin(const Stream& stream) {
+    if (stream.native)
+      select(stream.device);
+    else
+      synchronize(stream);
+  }
+  void end(const Stream& stream) {
+    if (!stream.native) synchronize(stream);
+  }
+
+  /// Host memory is pageable: the runtime has read it when the call returns.
+  void enqueue(const Stream& stream, const ByteCopy& copy, cudaMemcpyKind kind) {
+    begin(stream);
+    expect_success(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, kind, queue_of(stream)), stream.device,
+                   "cudaMemcpyAsync");
+    end(stream);
+  }
+
+  void measure_free_memory(int index, DeviceInfo& info) const {
+    std::size_t total = 0;
+    cudaError_t status = cudaSetDevice(index);
+    if (status == cudaSuccess) status = cudaMemGetInfo(&info.free_bytes, &total);
+    if (status == cudaSuccess) return;
+    cudaGetLastError();
+    info.unusable = cudaGetErrorString(status);
+  }
+};
+
+CudaBackend backend;
+const DeviceBackendRegistrar registered(DeviceKind::cuda, backend);
+
+}  // namespace
+}  // namespace slipway::cuda
