@@ -95,14 +95,16 @@ inline T normal_density(T x) {
 
 /// The distribution function of the standard normal, erfc(-x / √2) / 2.
 inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752440); }
-/// With a = |x| / √2: erfc(a) = exp(-a²) t P(t), t = 1 / (1 + a/2).
+/// With h = |x| / √8 and t = 1 / (1 + h): erfc(|x| / √2) = exp(-x²/2) t (1 - h t P(t)), whose polynomial
+/// counts for little near zero, where the result has its largest share of rounding errors.
 inline float normal_cdf(float x) {
-  const float a = std::abs(x) * 0.70710678f;
-  const float t = 1.0f / (1.0f + 0.5f * a);
-  const float p = polynomial(t, 2.820891738e-01f, 2.822368145e-01f, 2.453358620e-01f, 1.847008616e-01f,
-                             5.808892101e-02f, 2.780181356e-02f, -9.902699850e-03f, -3.022668064e-01f,
-                             3.898947537e-01f, -1.942963302e-01f, 3.631763160e-02f);
-  const float tail = 0.5f * exp(-0.5f * x * x) * (t * p);
+  constexpr float kFar = 16.0f;  // beyond, exp(-x²/2) is 0
+  const float h = 0.35355339f * (std::abs(x) < kFar ? std::abs(x) : kFar);
+  const float t = 1.0f / (1.0f + h);
+  const float p =
+      polynomial(t, 7.179348469e-01f, 4.350891113e-01f, 1.963639408e-01f, -2.888881043e-02f, 6.890464574e-02f,
+                 -3.520836234e-01f, 3.185422122e-01f, -1.116254404e-01f, 1.251878310e-02f);
+  const float tail = 0.5f * exp(-0.5f * x * x) * (t * (1.0f - h * t * p));
   return x < 0.0f ? tail : 1.0f - tail;
 }
 
