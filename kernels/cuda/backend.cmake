@@ -45,7 +45,9 @@ elseif(SLIPWAY_GPU STREQUAL simulated)
   # cost more than the kernel.
   set(SLIPWAY_SIMULATED_OPTIONS ${toolkit_headers} -DSLIPWAY_SIMULATED -ftls-model=initial-exec)
   # -g1 gives findings their file and line; the hooks are defined in kernels/simt/, not by the sanitizer's runtime.
-  set(SLIPWAY_SIMT_CHECK_OPTIONS -DSLIPWAY_SIMT_CHECKED -g1 -fno-tree-vectorize -fsanitize=thread -fsanitize=alignment)
+  # Accesses stay as they are written: a float4 is one, not four; two floats are two; a loop is no memset().
+  set(SLIPWAY_SIMT_CHECK_OPTIONS -DSLIPWAY_SIMT_CHECKED -g1 -fsanitize=thread -fsanitize=alignment
+      -fno-tree-vectorize -fno-tree-sra -fno-store-merging -fno-tree-loop-distribute-patterns)
   set(SLIPWAY_SIMULATED_KERNEL_OPTIONS ${SLIPWAY_SIMULATED_OPTIONS} -Wno-unknown-pragmas)
   set_source_files_properties(${cuda_host_sources} ${simt_sources} PROPERTIES
     COMPILE_OPTIONS "${SLIPWAY_SIMULATED_OPTIONS}")

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "core/base/error.h"
@@ -41,16 +42,19 @@ template <class... Parameters, class... Arguments>
 void launch(const Stream& stream, const LaunchShape& shape, void (*kernel)(Parameters...),
             Arguments... arguments) {
   if (shape.empty()) return;
-  // Kernel parameters live where kernels may read them, so their copies are not instrumented.
+  // A kernel's parameters are not the host's memory, although here they are: their reads are not
+  // instrumented.
   auto body =
       [ kernel, ... values = Parameters(arguments) ]() __attribute__((no_sanitize("thread", "alignment"))) {
     kernel(values...);
   };
-  simt::KernelLaunch queued{.function = reinterpret_cast<const void*>(kernel),
-                            .grid = shape.grid,
-                            .block = shape.block,
-                            .shared_bytes = shape.shared_bytes,
-                            .thread_body = std::move(body)};
+  simt::KernelLaunch queued{
+      .function = reinterpret_cast<const void*>(kernel),
+      .grid = shape.grid,
+      .block = shape.block,
+      .shared_bytes = shape.shared_bytes,
+      .thread_body = simt::thread_body(std::make_shared<const decltype(body)>(std::move(body)),
+                                       simt::call_body<decltype(body)>)};
   simt::require_valid(queued);
   simt::enqueue(stream, std::move(queued));
 }

@@ -12,12 +12,14 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "kernels/simt/checker.h"
+#include "kernels/simt/device_shadow.h"
 #include "kernels/simt/settings.h"
 
 namespace slipway::simt {
 namespace {
 
-constexpr std::size_t kRangeBytes = std::size_t{64} << 30;  // address space of a device
+constexpr std::size_t kRangeBytes = std::size_t{32} << 30;  // address space of a device
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kGap = 256;  // between allocations
 // Freed memory is not used again before this much more has been freed, so that late accesses hit nothing.
@@ -47,6 +49,7 @@ class DeviceMemory {
     used_ += bytes;
     living_[begin] = bytes;
     if (settings().poison) std::memset(begin, 0xff, bytes);
+    if (checking()) DeviceShadow::instance().set(begin, bytes, DeviceShadow::allocated);
     return begin;
   }
 
@@ -56,12 +59,15 @@ class DeviceMemory {
     const std::size_t bytes = found->second;
     living_.erase(found);
     used_ -= bytes;
+    if (checking()) DeviceShadow::instance().set(begin, bytes, DeviceShadow::freed);
     if (bytes >= kReturnBytes) madvise(begin, span(bytes) - kGap, MADV_DONTNEED);
     quarantine_.emplace_back(begin, span(bytes));
     quarantined_ += span(bytes);
     for (; quarantined_ > kQuarantineBytes; quarantine_.pop_front()) {
-      quarantined_ -= quarantine_.front().second;
-      add_hole(quarantine_.front().first, quarantine_.front().second);
+      const auto [oldest, freed] = quarantine_.front();
+      quarantined_ -= freed;
+      if (checking()) DeviceShadow::instance().set(oldest, freed, 0);
+      add_hole(oldest, freed);
     }
     return true;
   }
@@ -116,6 +122,8 @@ class Arena {
   char* range(int device) const { return begin_ + kRangeBytes * static_cast<std::size_t>(device); }
   DeviceMemory& memory(int device) { return memories_.at(static_cast<std::size_t>(device)); }
 
+  AddressRange addresses() const { return {begin_, begin_ + kRangeBytes * kMaxDevices}; }
+
   std::mutex mutex;
 
  private:
@@ -153,7 +161,18 @@ std::optional<Allocation> find(const void* address) {
 
 int device_of(const void* address) { return arena().device_of(address); }
 
-void mark_initialised(void*, std::size_t) {}
+AddressRange device_addresses() { return arena().addresses(); }
+
+void mark_initialised(const void* begin, std::size_t bytes) {
+  if (checking()) DeviceShadow::instance().add(begin, bytes, DeviceShadow::initialised);
+}
+
+void protect(const void* begin, std::size_t bytes, Protection protection) {
+  if (!checking()) return;
+  DeviceShadow& shadow = DeviceShadow::instance();
+  if (protection == Protection::read_only) shadow.add(begin, bytes, DeviceShadow::read_only);
+  if (protection == Protection::writable) shadow.remove(begin, bytes, DeviceShadow::read_only);
+}
 
 MemoryUse memory_use(int device) {
   const std::scoped_lock lock(arena().mutex);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 namespace slipway::simt {
@@ -26,8 +27,19 @@ std::optional<Allocation> find(const void* address);
 /// The device to whose range of addresses this one belongs, allocated or not; -1 if it is no device's.
 int device_of(const void* address);
 
+struct AddressRange {
+  char* begin = nullptr;
+  char* end = nullptr;
+  bool contains(const void* address) const { return address >= begin && address < end; }
+};
+/// Of all devices together.
+AddressRange device_addresses();
+
 /// Tells the checker that something other than a kernel, a copy or a fill, has written these bytes.
-void mark_initialised(void* begin, std::size_t bytes);
+void mark_initialised(const void* begin, std::size_t bytes);
+/// Tells the checker that no kernel may write these bytes until they are writable again.
+enum class Protection : std::uint8_t { writable, read_only };
+void protect(const void* begin, std::size_t bytes, Protection protection);
 
 struct MemoryUse {
   std::size_t used = 0;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "kernels/simt/checker.h"
 #include "kernels/simt/launch.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/settings.h"
@@ -29,6 +30,11 @@ void for_each_lane(unsigned lanes, Visit visit) {
 }
 
 }  // namespace
+
+void fence() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (current.thread) current.thread->fenced = true;
+}
 
 void report_inactive_source(const WarpCall& call, int lane, int source) {
   Thread* outside = std::exchange(current.thread, call.threads + lane);
@@ -52,12 +58,19 @@ Engine& Engine::local() {
   return engine;
 }
 
-bool Engine::is_state(const void* address) const {
+Engine::Owner Engine::owner(const void* address) const {
   const auto within = [address](const void* begin, std::size_t bytes) {
     return address >= begin && address < static_cast<const char*>(begin) + bytes;
   };
-  return within(this, sizeof(*this)) || within(threads_.data(), threads_.size() * sizeof(Thread)) ||
-         within(&current, sizeof(current));
+  if (within(&current, sizeof(current)) || within(threads_.data(), threads_.size() * sizeof(Thread)) ||
+      within(&block_, sizeof(block_))) {
+    return Owner::engine;
+  }
+  if (stacks_.all().contains(address)) {
+    return stacks_.range(current.thread->stack_top).contains(address) ? Owner::current_thread
+                                                                      : Owner::other_thread;
+  }
+  return within(dynamic_shared_, kMaxSharedBytes) ? Owner::dynamic_shared : Owner::nobody;
 }
 
 void Engine::begin(const KernelLaunch& launch, int device, std::uint64_t number) {
@@ -110,8 +123,11 @@ bool Engine::run_block(std::uint32_t linear) {
   votes_ = {};
   deadlocked_ = false;
 
-  const Current outside = std::exchange(current, {.thread = nullptr, .block = &block_});
+  const bool checked = checking();
+  if (checked) check_block_begin();
+  const Current outside = std::exchange(current, {.thread = nullptr, .block = &block_, .engine = this});
   start_next_on_new_stack(main_);
+  if (checked) check_block_end();
   current = outside;
   return !deadlocked_;
 }
@@ -143,6 +159,7 @@ Thread& Engine::start_next() {
   Thread& thread = threads_[start_order_[started_++]];
   thread.state = Thread::State::running;
   thread.warp_epoch = 0;
+  thread.fenced = false;
   current.thread = &thread;
   return thread;
 }

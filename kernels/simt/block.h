@@ -15,6 +15,7 @@
 
 namespace slipway::simt {
 
+class Engine;
 struct KernelLaunch;
 
 inline constexpr int kWarpSize = 32;
@@ -50,6 +51,7 @@ struct Thread {
   State state;
   std::uint32_t warp_epoch;  // counts the __syncwarp()s passed; orders accesses within a warp
   char* stack_top;
+  bool fenced;  // has passed a __threadfence()
   Fiber fiber;
 
   // Where it waits, and what for.
@@ -78,8 +80,12 @@ struct Block {
 struct Current {
   Thread* thread = nullptr;
   Block* block = nullptr;
+  Engine* engine = nullptr;
 };
 extern constinit thread_local Current current;
+
+/// What the current thread has written is seen by all before what it writes next.
+void fence();
 
 /// Runs blocks one after the other on the calling OS thread, a fiber a thread. A thread that never waits runs
 /// to its end on the stack of the one before, so a grid of such threads is a plain loop.
@@ -107,15 +113,10 @@ class Engine {
   /// The current thread meets the lanes of `mask` that have not exited.
   void collective(unsigned mask, void* brought, WarpCombine combine, Fence fence, Site site);
 
-  /// Whether `address` lies in what belongs to the engine or to the current thread alone.
-  bool is_local(const void* address) const {
-    return stacks_.range(current.thread->stack_top).contains(address);
-  }
-  bool is_foreign_stack(const void* address) const { return stacks_.all().contains(address); }
-  bool is_state(const void* address) const;
-  bool is_dynamic_shared(const void* address) const {
-    return address >= dynamic_shared_ && address < dynamic_shared_ + kMaxSharedBytes;
-  }
+  /// Whose memory an address is, if it is the engine's.
+  enum class Owner : std::uint8_t { current_thread, other_thread, engine, dynamic_shared, nobody };
+  Owner owner(const void* address) const;
+  const char* dynamic_shared() const { return dynamic_shared_; }
   const KernelLaunch& launch() const { return *launch_; }
 
  private:

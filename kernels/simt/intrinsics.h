@@ -6,7 +6,20 @@
 // Unless these are defined already, the headers leave them empty, and __shared__ would silently mean nothing.
 #define __global__
 #define __launch_bounds__(...)
-#define __shared__ thread_local
+#define __constant__ __attribute__((section("simt_constant")))
+#if defined(SLIPWAY_SIMT_CHECKED)
+// The gap before each variable shows what runs over the end of its neighbour.
+#define SLIPWAY_SIMT_JOIN_(A, B) A##B
+#define SLIPWAY_SIMT_JOIN(A, B) SLIPWAY_SIMT_JOIN_(A, B)
+#define __shared__                                                                            \
+  static_assert(true, "write __shared__ before alignas");                                     \
+  thread_local char SLIPWAY_SIMT_JOIN(simt_redzone_, __COUNTER__)[256] __attribute__((used)); \
+  thread_local
+#else
+#define __shared__                                        \
+  static_assert(true, "write __shared__ before alignas"); \
+  thread_local
+#endif
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>

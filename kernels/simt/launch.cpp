@@ -6,10 +6,12 @@
 #include <atomic>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "kernels/simt/block.h"
+#include "kernels/simt/checker.h"
 #include "kernels/simt/settings.h"
 #include "kernels/simt/symbols.h"
 
@@ -25,7 +27,8 @@ std::atomic<std::uint64_t> launches{0};
 
 int worker_count(std::uint64_t blocks, std::uint64_t threads) {
   const Settings& settings = simt::settings();
-  if (settings.order != Order::ascending || threads < kSpreadThreads || omp_in_parallel()) return 1;
+  if (settings.order != Order::ascending || checking() || threads < kSpreadThreads || omp_in_parallel())
+    return 1;
   const int wanted = settings.threads ? settings.threads : omp_get_max_threads();
   return static_cast<int>(std::min<std::uint64_t>(std::min(wanted, kMaxWorkers), blocks));
 }
@@ -49,6 +52,10 @@ Settings& settings() {
   return instance;
 }
 
+std::function<void()> thread_body(std::shared_ptr<const void> body, void (*call)(const void*)) {
+  return [body = std::move(body), call] { call(body.get()); };
+}
+
 void require_valid(const KernelLaunch& launch) {
   const auto name = [&] { return function_name(launch.function); };
   const std::uint64_t threads = std::uint64_t{launch.block.x} * launch.block.y * launch.block.z;
@@ -70,6 +77,8 @@ void run_grid(const KernelLaunch& launch, int device) {
           " blocks, too many to simulate");
   const std::uint64_t number = ++launches;
   const std::vector<std::uint32_t> order = block_order(static_cast<std::uint32_t>(blocks), number);
+
+  if (checking()) check_grid_begin();
 
   std::atomic<std::uint64_t> next{0};
   const auto work = [&](std::uint64_t chunk) {

@@ -10,10 +10,10 @@
 
 namespace slipway::simt {
 
-inline Engine::Votes barrier(bool predicate, Site site) { return Engine::local().barrier(predicate, site); }
+inline Engine::Votes barrier(bool predicate, Site site) { return current.engine->barrier(predicate, site); }
 
 inline void collective(unsigned mask, void* brought, WarpCombine combine, Fence fence, Site site) {
-  Engine::local().collective(mask, brought, combine, fence, site);
+  current.engine->collective(mask, brought, combine, fence, site);
 }
 
 template <class Visit>
@@ -204,6 +204,6 @@ T __reduce_max_sync(unsigned mask, T value, slipway::simt::Site site = slipway::
   return slipway::simt::reduce<slipway::simt::Maximum>(mask, value, site);
 }
 
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+inline void __threadfence() { slipway::simt::fence(); }
+inline void __threadfence_block() { slipway::simt::fence(); }
+inline void __threadfence_system() { slipway::simt::fence(); }
