@@ -284,7 +284,7 @@ TEST_P(OpTest, CudaFollowsCpu) {
   const Stream stream{.device = *device, .native = queue.native()};
   const std::map<DType, double> tolerances = {{DType::float64, 1e-10},
                                               {DType::float32, op_case.tolerance},
-                                              {DType::float16, 5e-3},
+                                              {DType::float16, 1e-2},
                                               {DType::bfloat16, 4e-2}};
   for (const auto& [dtype, tolerance] : tolerances) {
     if (!accepts(op_case, dtype)) continue;
