@@ -54,6 +54,8 @@ void Dataset::open_like(const std::string& base_directory, const Schema& trainin
   if (!got.targets.empty()) check(training.targets, got.targets);
 }
 
+std::shared_ptr<Dataset> Dataset::inputs_from(const std::string&) const { return nullptr; }
+
 std::int64_t Dataset::label(std::int64_t index) const {
   const Schema features = schema();
   require_user(!features.targets.empty() && features.targets[0].kind == Feature::Kind::label,

@@ -78,6 +78,9 @@ class Dataset : public Component {
   /// Like open, for data that a model trained on `training` is to see: classes, categories and columns take
   /// its order whatever the files hold; targets may be missing. A sample that differs is a UserError.
   void open_like(const std::string& base_directory, const Schema& training);
+  /// A dataset with these settings that reads inputs to predict from, and no targets, from `path`; it is to
+  /// be opened with open_like. Null if what such a dataset reads is not one file.
+  virtual std::shared_ptr<Dataset> inputs_from(const std::string& path) const;
   virtual Schema schema() const = 0;
   virtual std::int64_t size() const = 0;
   /// Reads sample `index` into `sample`, whose tensors keep their memory if they are of the right type (so a

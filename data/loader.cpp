@@ -42,6 +42,13 @@ std::exception_ptr at_sample(const Dataset& dataset, std::int64_t index) {
   }
 }
 
+/// A dataset that was opened like the training data may lack targets, a batch with targets can't.
+void check_targets(const Dataset& dataset, const Schema& expected) {
+  if (expected.targets.empty() || !dataset.schema().targets.empty()) return;
+  const std::string place = dataset.where.line > 0 ? text(dataset.where, ": ") : "";
+  throw UserError(text(place, "the data have no target, expected ", expected.targets[0]));
+}
+
 }  // namespace
 
 std::vector<std::int64_t> epoch_order(std::int64_t size, std::uint64_t seed, std::int64_t epoch) {
@@ -116,6 +123,7 @@ Loader::Impl::Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const
   const std::int64_t size = dataset_->size();
   require_user(size > 0, "the dataset has no samples");
   samples_ = options.drop_last ? size - size % options.batch_size : size;
+  check_targets(*dataset_, pipeline_->source());
   require_user(samples_ > 0, "the dataset has ", size, " samples, fewer than a batch of ", options.batch_size,
                ", and a last batch that is not full is dropped");
   const Schema& schema = pipeline_->batch();

@@ -1,19 +1,12 @@
 #include "core/base/config_fields.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
+
+#include "core/base/shortest.h"
 
 namespace slipway {
 namespace {
-
-template <class Number>
-std::string shortest(Number value) {
-  std::array<char, 32> buffer;
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), end};
-}
 
 ConfigNode to_node(bool value) { return ConfigNode::make_scalar(value ? "true" : "false", {}); }
 ConfigNode to_node(std::int64_t value) { return ConfigNode::make_scalar(shortest(value), {}); }

@@ -66,17 +66,33 @@ class Csv : public ArrayDataset {
 
   void open(const std::string& base_directory) override {
     const std::string file = resolve_path(base_directory, path);
-    const CsvTable table(read_file(file), {.name = file,
-                                           .delimiter = delimiter == "tab" ? '\t' : delimiter[0],
-                                           .skip_rows = skip_rows,
-                                           .header = header,
-                                           .missing = missing});
+    CsvTableOptions options{.name = file,
+                            .delimiter = delimiter == "tab" ? '\t' : delimiter[0],
+                            .skip_rows = skip_rows,
+                            .header = header,
+                            .missing = missing};
+    if (inputs_only_) {
+      for (const Column& column : expected()->inputs.at(0).columns)
+        options.recognized_header.push_back(column.name);
+    }
+    const CsvTable table(read_file(file), std::move(options));
     Plan plan;
     plan.targets = choose_targets(table);
     plan.inputs = choose_inputs(table, plan.targets);
     for (const std::size_t i : plan.inputs) plan.columns.push_back(describe_input(table, i));
     if (!plan.targets.empty()) plan.target = describe_target(table, plan.targets);
     fill(table, plan);
+  }
+
+  std::shared_ptr<Dataset> inputs_from(const std::string& file) const override {
+    const auto rows = std::make_shared<Csv>(*this);
+    rows->path = file;
+    rows->inputs_only_ = true;
+    return rows;
+  }
+
+  std::string describe(std::int64_t index) const override {
+    return text(path, ':', lines_.at(static_cast<std::size_t>(index)));
   }
 
  private:
@@ -90,6 +106,7 @@ class Csv : public ArrayDataset {
     std::vector<std::string> names = target;
     if (names.empty()) names.push_back(table.columns().back().name);
     std::vector<std::size_t> targets;
+    if (inputs_only_) return targets;
     for (const std::string& name : names) {
       // Data to predict from need no target.
       if (expected() != nullptr && !table.contains(name)) return {};
@@ -195,7 +212,9 @@ class Csv : public ArrayDataset {
     std::vector<Positions> categories;
     for (const Column& column : plan.columns) categories.push_back(positions(column.labels));
     const Positions class_of = classify ? class_positions(table, plan) : Positions();
+    lines_.clear();
     table.visit([&](std::int64_t row, std::int64_t line, std::span<const std::string_view> record) {
+      lines_.push_back(line);
       const auto cell = [&](std::size_t column) { return Cell{table, line, column, record[column]}; };
       const auto at = static_cast<std::size_t>(row);
       for (std::size_t k = 0; k < width; ++k) {
@@ -252,6 +271,9 @@ class Csv : public ArrayDataset {
                            content, "', expected ", expectation));
     }
   };
+
+  bool inputs_only_ = false;         // to predict from: no targets, and the first record may name the columns
+  std::vector<std::int64_t> lines_;  // on which the records start
 };
 
 const Register<Dataset, Csv> registered(

@@ -92,4 +92,11 @@ void parse_csv(Bytes file, const std::string& name, char delimiter,
   require_user(finished, name, ':', reading.row.line, ": a quoted cell of this record has no closing quote");
 }
 
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char character : text) quoted += character == '"' ? "\"\"" : std::string(1, character);
+  return quoted + '"';
+}
+
 }  // namespace slipway

@@ -21,4 +21,7 @@ struct CsvRow {
 void parse_csv(Bytes file, const std::string& name, char delimiter,
                const std::function<void(const CsvRow&)>& visit);
 
+/// A text as a cell of such a file: in quotes if it holds commas, quotes or line ends.
+std::string csv_cell(const std::string& text);
+
 }  // namespace slipway

@@ -56,13 +56,17 @@ CsvTable::CsvTable(Tensor file, CsvTableOptions options)
   if (!header_in_file_ && header != std::vector<std::string>{"none"}) set_columns(header);
   std::int64_t seen = 0;
   parse_csv(bytes_of(file_), options_.name, options_.delimiter, [&](const CsvRow& row) {
+    if (seen == 0 && !options_.recognized_header.empty()) recognize_header(row);
     if (seen++ < options_.skip_rows) return;
     if (columns_.empty()) {
       take_header(row);
       if (header_in_file_) return;
     }
     require_user(row.cells.size() == columns_.size(), options_.name, ':', row.line, ": ", row.cells.size(),
-                 " cells, expected ", columns_.size(), ", as many as there are columns");
+                 " cells, expected ", columns_.size(), ", as many as there are columns",
+                 header_in_file_ || options_.recognized_header.empty()
+                     ? ""
+                     : ", or a first record that names the columns");
     std::vector<std::string_view> cells;
     for (const std::string& cell : row.cells) cells.push_back(trim(cell));
     summarize(row.line, cells);
@@ -72,6 +76,18 @@ CsvTable::CsvTable(Tensor file, CsvTableOptions options)
                seen > 0 ? " besides its header, expected one at least" : ", expected one at least");
   require_user(!promised_rows_ || *promised_rows_ == rows_, options_.name, ": the header promises ",
                promised_rows_.value_or(0), " records, the file has ", rows_);
+}
+
+void CsvTable::recognize_header(const CsvRow& first) {
+  std::set<std::string_view> cells;
+  for (const std::string& cell : first.cells) cells.insert(trim(cell));
+  const std::vector<std::string>& names = options_.recognized_header;
+  const auto is_cell = [&](const std::string& name) { return cells.contains(name); };
+  if (!std::all_of(names.begin(), names.end(), is_cell)) return;
+  options_.header.clear();
+  options_.skip_rows = 0;
+  header_in_file_ = true;
+  columns_.clear();
 }
 
 void CsvTable::take_header(const CsvRow& row) {

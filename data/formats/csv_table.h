@@ -39,6 +39,9 @@ struct CsvTableOptions {
   /// the number of rows, the number of columns without the class, and the names of the classes.
   std::vector<std::string> header;
   std::vector<std::string> missing;  // texts that stand for a missing value; an empty cell always does
+  /// A first record that holds all of these names is the header, whatever `header` and `skip_rows` say;
+  /// empty: none is.
+  std::vector<std::string> recognized_header = {};
 };
 
 /// A CSV file as a table: header, records of equal length, and what the columns hold.
@@ -62,6 +65,7 @@ class CsvTable {
   bool is_missing(std::string_view cell) const;
 
  private:
+  void recognize_header(const CsvRow& first);
   void take_header(const CsvRow& row);
   void set_columns(const std::vector<std::string>& names);
   void summarize(std::int64_t line, std::span<const std::string_view> cells);

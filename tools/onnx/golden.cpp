@@ -1,10 +1,10 @@
 #include "tools/onnx/golden.h"
 
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/shortest.h"
 
 namespace slipway {
 namespace {
@@ -21,9 +21,7 @@ void append_number(std::string& out, T value) {
       return;
     }
   }
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  out.append(digits, end);
+  out += shortest(value);
 }
 
 void append_tensor(std::string& out, const Tensor& tensor) {

@@ -3,8 +3,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/base/shortest.h"
 #include "core/graph/passes/passes.h"
 #include "core/runtime/executor.h"
+#include "data/formats/csv.h"
 #include "data/loader.h"
 #include "tools/slipway/device_option.h"
 #include "tools/slipway/verb.h"
@@ -20,18 +22,25 @@ namespace {
 /// What the model says of one sample.
 struct Prediction {
   std::string sample;
-  std::int64_t label = -1;     // of a classifier
-  std::vector<double> values;  // probabilities of a classifier, else the outputs
+  std::int64_t label = -1;    // of a classifier
+  std::vector<float> values;  // probabilities of a classifier, else the outputs
 };
 
 class PredictVerb : public Verb {
  public:
   std::string name() const override { return "predict"; }
-  std::string summary() const override { return "Apply a trained model to images, CSV rows or HDF5 data"; }
+  std::string summary() const override {
+    return "Apply a trained model to images, tables, IDX or HDF5 files";
+  }
   std::string details() const override {
-    return "Inputs are image files or directories, one CSV file with the training data's columns, or one "
-           "HDF5 file with\n"
-           "a dataset named like the model's input; without inputs, the configuration's test data.\n\n"
+    return "INPUT is one of\n"
+           "  images          .png, .jpg or .jpeg files, or directories of them\n"
+           "  a table         one file of rows, read as the training data were: the configuration's "
+           "columns,\n"
+           "                  delimiter and missing values; without the target, it starts with column names\n"
+           "  an IDX file     such as t10k-images-idx3-ubyte.gz\n"
+           "  an HDF5 file    with a dataset [samples, ...] named like the model's input\n"
+           "Without INPUT, the configuration's test (else validation) data are taken.\n\n"
            "Examples:\n  slipway predict runs/pets photos/*.jpg\n"
            "  slipway predict runs/iris_mlp flowers.csv --format csv\n"
            "  slipway predict runs/mnist_cnn --format json -o predictions.jsonl";
@@ -39,8 +48,8 @@ class PredictVerb : public Verb {
   void options(CLI::App& app) override {
     app.add_option("RUN_OR_CHECKPOINT", model_, "run directory (its best checkpoint) or checkpoint")
         ->required();
-    app.add_option("INPUT", inputs_, "images, directories, a CSV or an HDF5 file");
-    app.add_option("--format", format_, "text, csv or json (one object a line)")
+    app.add_option("INPUT", inputs_, "what to predict from, see below");
+    app.add_option("--format", format_, "text to read, csv, or json (one object a line)")
         ->check(CLI::IsMember({"text", "csv", "json"}))
         ->capture_default_str();
     app.add_option("-o,--output", output_, "file to write; by default the terminal");
@@ -52,7 +61,10 @@ class PredictVerb : public Verb {
   int run() override {
     TrainedModel trained(model_);
     const std::shared_ptr<const Dataset> dataset = open_inputs(trained);
-    Loader loader(dataset, trained.shared_pipeline(),
+    // Data to predict from may lack targets.
+    Schema schema = trained.pipeline().source();
+    if (dataset->schema().targets.empty()) schema.targets.clear();
+    Loader loader(dataset, std::make_shared<Pipeline>(schema, trained.config().data.transforms),
                   {.batch_size = batch_, .mode = Mode::evaluation, .workers = 1});
     std::ofstream file;
     if (!output_.empty()) {
@@ -85,7 +97,9 @@ class PredictVerb : public Verb {
 
  private:
   std::shared_ptr<const Dataset> open_inputs(TrainedModel& trained) const {
-    if (!inputs_.empty()) return open_prediction_input(inputs_, trained.pipeline().source());
+    if (!inputs_.empty()) {
+      return open_prediction_input(inputs_, trained.pipeline().source(), *trained.config().data.train);
+    }
     const DataSource source(trained.config(), trained.base_directory());
     std::shared_ptr<const Dataset> dataset = source.part(DataSource::Part::test);
     require_user(dataset != nullptr, model_,
@@ -109,56 +123,72 @@ class PredictVerb : public Verb {
     const auto values =
         output.as<float>().subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width));
     Prediction prediction{.sample = std::move(sample),
-                          .values = std::vector<double>(values.begin(), values.end())};
+                          .values = std::vector<float>(values.begin(), values.end())};
     if (labels.empty() || static_cast<std::size_t>(width) != labels.size()) return prediction;
     const auto best = std::max_element(values.begin(), values.end());
     prediction.label = best - values.begin();
+    const auto exponential = [&](float value) { return std::exp(static_cast<double>(value) - *best); };
     double sum = 0;
-    for (double& value : prediction.values) sum += value = std::exp(value - static_cast<double>(*best));
-    for (double& value : prediction.values) value /= sum;
+    for (const float value : values) sum += exponential(value);
+    for (float& value : prediction.values) value = static_cast<float>(exponential(value) / sum);
     return prediction;
   }
 
   void print(std::ostream& out, const Prediction& prediction, const std::vector<std::string>& labels,
              bool header) const {
-    const bool classifies = prediction.label >= 0;
-    const std::string label = classifies ? labels[static_cast<std::size_t>(prediction.label)] : "";
+    const std::string label = prediction.label < 0 ? "" : labels[static_cast<std::size_t>(prediction.label)];
     if (format_ == "json") {
-      nlohmann::ordered_json line = {{"sample", prediction.sample}};
-      if (classifies) line["label"] = label, line["index"] = prediction.label;
-      line[classifies ? "probabilities" : "output"] = prediction.values;
-      out << line.dump() << '\n';
+      print_json(out, prediction, label);
     } else if (format_ == "csv") {
-      if (header) {
-        out << "sample" << (classifies ? ",label,index" : "");
-        for (std::size_t i = 0; i < prediction.values.size(); ++i) {
-          out << ',' << (classifies ? quoted(labels[i]) : text("output_", i));
-        }
-        out << '\n';
-      }
-      out << quoted(prediction.sample);
-      if (classifies) out << ',' << quoted(label) << ',' << prediction.label;
-      for (const double value : prediction.values) out << ',' << value;
-      out << '\n';
+      if (header) print_csv_header(out, prediction, labels);
+      print_csv(out, prediction, label);
     } else {
-      out << prediction.sample << ": ";
-      if (classifies) {
-        const double probability = prediction.values[static_cast<std::size_t>(prediction.label)];
-        out << label << " (" << std::round(probability * 1000) / 10 << " %)\n";
-      } else {
-        for (std::size_t i = 0; i < prediction.values.size(); ++i)
-          out << (i ? ", " : "") << prediction.values[i];
-        out << '\n';
-      }
+      print_text(out, prediction, label);
     }
   }
 
-  /// A CSV cell (RFC 4180).
-  static std::string quoted(const std::string& cell) {
-    if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
-    std::string result = "\"";
-    for (const char c : cell) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return result + '"';
+  static void print_json(std::ostream& out, const Prediction& prediction, const std::string& label) {
+    const auto quoted = [](const std::string& text) {  // file names may be no UTF-8
+      return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    };
+    const bool classifies = prediction.label >= 0;
+    out << R"({"sample":)" << quoted(prediction.sample);
+    if (classifies) out << R"(,"label":)" << quoted(label) << R"(,"index":)" << prediction.label;
+    out << (classifies ? R"(,"probabilities":)" : R"(,"output":)");
+    char separator = '[';
+    for (const float value : prediction.values) {
+      out << std::exchange(separator, ',') << (std::isfinite(value) ? shortest(value) : "null");
+    }
+    out << "]}\n";
+  }
+
+  static void print_csv_header(std::ostream& out, const Prediction& prediction,
+                               const std::vector<std::string>& labels) {
+    const bool classifies = prediction.label >= 0;
+    out << "sample" << (classifies ? ",label,index" : "");
+    for (std::size_t i = 0; i < prediction.values.size(); ++i) {
+      out << ',' << (classifies ? csv_cell(labels[i]) : text("output_", i));
+    }
+    out << '\n';
+  }
+
+  static void print_csv(std::ostream& out, const Prediction& prediction, const std::string& label) {
+    out << csv_cell(prediction.sample);
+    if (prediction.label >= 0) out << ',' << csv_cell(label) << ',' << prediction.label;
+    for (const float value : prediction.values) out << ',' << shortest(value);
+    out << '\n';
+  }
+
+  static void print_text(std::ostream& out, const Prediction& prediction, const std::string& label) {
+    out << prediction.sample << ": ";
+    if (prediction.label >= 0) {
+      const float probability = prediction.values[static_cast<std::size_t>(prediction.label)];
+      out << label << " (" << std::round(probability * 1000) / 10 << " %)\n";
+      return;
+    }
+    for (std::size_t i = 0; i < prediction.values.size(); ++i)
+      out << (i > 0 ? ", " : "") << prediction.values[i];
+    out << '\n';
   }
 
   std::string model_, format_ = "text", output_;

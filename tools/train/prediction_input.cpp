@@ -1,14 +1,11 @@
 #include "tools/train/prediction_input.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <limits>
-#include <mutex>
 
 #include "core/io/hdf5.h"
-#include "data/formats/csv_table.h"
+#include "data/array_dataset.h"
+#include "data/formats/idx.h"
 #include "data/formats/image.h"
 
 namespace slipway {
@@ -28,41 +25,38 @@ bool is_image(const std::string& path) {
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
 }
 
-/// Inputs without known targets: every target reads as zero.
-class UnlabelledDataset : public Dataset {
- public:
-  explicit UnlabelledDataset(const Schema& schema) : schema_(schema) {}
-  void fields(FieldVisitor&) override {}
-  void open(const std::string&) override {}
-  Schema schema() const override { return schema_; }
-  void read(std::int64_t index, Sample& sample) const override {
-    sample.resize(schema_.size());
-    read_input(index, sample[0]);
-    for (std::size_t i = 1; i < schema_.size(); ++i) {
-      ensure_type(sample[i], schema_[i].dtype, schema_[i].shape);
-      std::memset(sample[i].view().data, 0, sample[i].type().bytes());
-    }
+bool is_hdf5(const std::string& path) {
+  const std::string extension = lower_extension(path);
+  return extension == ".h5" || extension == ".hdf5";
+}
+
+/// t10k-images-idx3-ubyte.gz, digits.idx
+bool is_idx(const std::string& path) {
+  return fs::path(path).filename().string().find("idx") != std::string::npos;
+}
+
+/// Samples of this type can be the model's input; sizes that a transform settles may be any.
+bool fits(const Feature& input, DType dtype, const Shape& shape) {
+  if (dtype != input.dtype || shape.rank() != input.shape.rank()) return false;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (input.shape[axis] >= 0 && input.shape[axis] != shape[axis]) return false;
   }
+  return true;
+}
 
- protected:
-  virtual void read_input(std::int64_t index, Tensor& input) const = 0;
-  const Feature& input() const { return schema_.inputs[0]; }
-
- private:
-  Schema schema_;
-};
-
-class ImageFiles : public UnlabelledDataset {
+class ImageFiles : public Dataset {
  public:
-  ImageFiles(const std::vector<std::string>& paths, const Schema& schema) : UnlabelledDataset(schema) {
-    require_user(input().kind == Feature::Kind::image, paths[0], ": is an image, but the model expects ",
-                 input());
+  ImageFiles(const std::vector<std::string>& paths, Feature input) : input_(std::move(input)) {
+    const bool pictures = input_.kind == Feature::Kind::image && input_.dtype == DType::uint8 &&
+                          (input_.shape[0] == 1 || input_.shape[0] == 3);
     for (const std::string& path : paths) {
       if (!fs::is_directory(path)) {
         require_user(is_image(path), path, ": expected a .jpg, .jpeg or .png file or a directory of them");
+        require_user(pictures, path, ": is an image, but the model expects ", input_);
         files_.push_back(path);
         continue;
       }
+      require_user(pictures, path, ": is a directory, but the model expects ", input_);
       const std::size_t before = files_.size();
       for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
         if (entry.is_regular_file() && is_image(entry.path().string()))
@@ -72,118 +66,96 @@ class ImageFiles : public UnlabelledDataset {
       std::sort(files_.begin() + static_cast<std::ptrdiff_t>(before), files_.end());
     }
   }
+  void fields(FieldVisitor&) override {}
+  void open(const std::string&) override {}
+  Schema schema() const override { return {.inputs = {input_}, .targets = {}}; }
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
   std::string describe(std::int64_t index) const override { return files_[static_cast<std::size_t>(index)]; }
 
- protected:
-  void read_input(std::int64_t index, Tensor& image) const override {
+  void read(std::int64_t index, Sample& sample) const override {
     const std::string& path = files_[static_cast<std::size_t>(index)];
     const Tensor bytes = read_file(path);
-    decode_image(bytes_of(bytes), path, input().shape[0], image);
-    for (int axis = 1; axis < 3; ++axis) {
-      const std::int64_t expected = input().shape[axis];
-      require_user(expected < 0 || expected == image.shape()[axis], path, ": is ", image.shape()[2], "x",
-                   image.shape()[1], " pixels, the model was trained on ", input().shape[2], "x",
-                   input().shape[1], " and its configuration has no resize");
-    }
+    sample.resize(1);
+    decode_image(bytes_of(bytes), path, input_.shape[0], sample[0]);
+    const Shape& shape = sample[0].shape();
+    require_user(fits(input_, DType::uint8, shape), path, ": is ", shape[2], "x", shape[1],
+                 " pixels, the model was trained on ", input_.shape[2], "x", input_.shape[1],
+                 " and its configuration has no resize");
   }
 
  private:
+  Feature input_;
   std::vector<std::string> files_;
 };
 
-class CsvRows : public UnlabelledDataset {
+/// The samples of an IDX file; images of one channel lack its axis there.
+class IdxSamples : public ArrayDataset {
  public:
-  CsvRows(const std::string& path, const Schema& schema) : UnlabelledDataset(schema), path_(path) {
-    require_user(input().kind == Feature::Kind::table, path, ": is a table, but the model expects ", input());
-    const CsvTable table(read_file(path),
-                         {.name = path, .missing = {"NA", "N/A", "NaN", "nan", "null", "NULL", "?"}});
-    std::vector<std::size_t> sources;
-    for (const Column& column : input().columns) sources.push_back(table.find(column.name));
-    const auto width = static_cast<std::int64_t>(sources.size());
-    values_ = Tensor(DType::float32, Shape{table.rows(), width});
-    lines_.resize(static_cast<std::size_t>(table.rows()));
-    const std::span<float> values = values_.as<float>();
-    table.visit([&](std::int64_t row, std::int64_t line, std::span<const std::string_view> cells) {
-      lines_[static_cast<std::size_t>(row)] = line;
-      for (std::size_t i = 0; i < sources.size(); ++i) {
-        const std::string_view cell = cells[sources[i]];
-        values[static_cast<std::size_t>(row * width) + i] = table.is_missing(cell)
-                                                                ? std::numeric_limits<float>::quiet_NaN()
-                                                                : value(input().columns[i], cell, line);
-      }
-    });
+  IdxSamples(const std::string& path, Feature input) : path_(path) {
+    Tensor values = read_idx(path);
+    const Shape shape = values.shape();
+    if (input.kind == Feature::Kind::image && shape.rank() == 3)
+      values = values.reshaped(shape.inserted(1, 1));
+    const Shape sample = values.shape().without(0);
+    require_user(fits(input, values.dtype(), sample), path, ": holds samples of ", values.dtype(), sample,
+                 ", the model expects ", input);
+    input.shape = sample;
+    set({.inputs = {input}, .targets = {}}, {values});
   }
-  std::int64_t size() const override { return values_.shape()[0]; }
-  std::string describe(std::int64_t index) const override {
-    return text(path_, ':', lines_[static_cast<std::size_t>(index)]);
-  }
-
- protected:
-  void read_input(std::int64_t index, Tensor& row) const override {
-    ensure_type(row, DType::float32, input().shape);
-    copy_elements(values_.slice(0, index, index + 1).reshaped(input().shape), row);
-  }
+  std::string describe(std::int64_t index) const override { return text(path_, '[', index, ']'); }
 
  private:
-  float value(const Column& column, std::string_view cell, std::int64_t line) const {
-    if (column.kind == Column::Kind::categorical) {
-      const auto found = std::find(column.labels.begin(), column.labels.end(), canonical(cell));
-      require_user(found != column.labels.end(), path_, ':', line, ": column '", column.name, "' has '", cell,
-                   "', which the training data did not have");
-      return static_cast<float>(found - column.labels.begin());
-    }
-    const std::optional<double> number = parse_number(cell);
-    require_user(number.has_value(), path_, ':', line, ": column '", column.name, "' has '", cell,
-                 "', expected a number");
-    return static_cast<float>(*number);
-  }
-
   std::string path_;
-  Tensor values_;
-  std::vector<std::int64_t> lines_;
 };
 
-class Hdf5Rows : public UnlabelledDataset {
+class Hdf5Rows : public Dataset {
  public:
-  Hdf5Rows(const std::string& path, const Schema& schema)
-      : UnlabelledDataset(schema),
-        file_(hdf5::File::open(path)),
-        rows_(file_.dataset(input().name)),
-        path_(path) {
-    const Shape expected = input().shape.inserted(0, rows_.shape().rank() > 0 ? rows_.shape()[0] : 0);
-    require_user(rows_.shape() == expected && rows_.dtype() == input().dtype, rows_.describe(), " is ",
-                 rows_.dtype(), rows_.shape(), ", the model expects samples of ", input());
+  Hdf5Rows(const std::string& path, Feature input)
+      : input_(std::move(input)), file_(hdf5::File::open(path)), rows_(file_.dataset(input_.name)) {
+    const Shape& shape = rows_.shape();
+    require_user(shape.rank() > 0 && fits(input_, rows_.dtype(), shape.without(0)), rows_.describe(), " is ",
+                 rows_.dtype(), shape, ", the model expects samples of ", input_);
+    input_.shape = shape.without(0);
   }
+  void fields(FieldVisitor&) override {}
+  void open(const std::string&) override {}
+  Schema schema() const override { return {.inputs = {input_}, .targets = {}}; }
   std::int64_t size() const override { return rows_.shape()[0]; }
   std::string describe(std::int64_t index) const override { return text(rows_.describe(), '[', index, ']'); }
 
- protected:
-  void read_input(std::int64_t index, Tensor& row) const override {
-    ensure_type(row, input().dtype, input().shape);
+  void read(std::int64_t index, Sample& sample) const override {
+    sample.resize(1);
+    ensure_type(sample[0], input_.dtype, input_.shape);
     Dims start = Dims::filled(rows_.shape().rank(), 0), count = rows_.shape();
     start[0] = index;
     count[0] = 1;
-    rows_.read_block(start, count, row);
+    rows_.read_block(start, count, sample[0]);
   }
 
  private:
+  Feature input_;
   hdf5::File file_;
   hdf5::Dataset rows_;
-  std::string path_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Dataset> open_prediction_input(const std::vector<std::string>& paths,
-                                                     const Schema& schema) {
+                                                     const Schema& schema, const Dataset& training) {
   for (const std::string& path : paths) require_user(fs::exists(path), path, ": does not exist");
-  const std::string extension = lower_extension(paths[0]);
-  if (paths.size() == 1 && (extension == ".csv" || extension == ".tsv"))
-    return std::make_shared<CsvRows>(paths[0], schema);
-  if (paths.size() == 1 && (extension == ".h5" || extension == ".hdf5"))
-    return std::make_shared<Hdf5Rows>(paths[0], schema);
-  return std::make_shared<ImageFiles>(paths, schema);
+  const std::string& path = paths[0];
+  const Feature& input = schema.inputs[0];
+  if (fs::is_directory(path) || is_image(path)) return std::make_shared<ImageFiles>(paths, input);
+  require_user(paths.size() == 1, path, ": is followed by ", paths.back(),
+               ", but only images can be several files");
+  if (is_hdf5(path)) return std::make_shared<Hdf5Rows>(path, input);
+  if (is_idx(path)) return std::make_shared<IdxSamples>(path, input);
+  const std::shared_ptr<Dataset> rows = training.inputs_from(path);
+  require_user(rows != nullptr, path, ": expected ",
+               input.kind == Feature::Kind::image ? "images (.png, .jpg, .jpeg), a directory of them, " : "",
+               "an IDX or an HDF5 file (.h5, .hdf5) with the model's input, ", input);
+  rows->open_like("", schema);
+  return rows;
 }
 
 }  // namespace slipway

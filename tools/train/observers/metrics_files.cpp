@@ -1,10 +1,11 @@
 #include "tools/train/observers/metrics_files.h"
 
-#include <charconv>
 #include <filesystem>
 #include <set>
 
+#include "core/base/shortest.h"
 #include "core/io/atomic_file.h"
+#include "data/formats/csv.h"
 #include "tools/train/observers/history.h"
 
 namespace slipway {
@@ -12,20 +13,6 @@ namespace {
 
 constexpr auto kBetweenWrites =
     std::chrono::seconds(1);  // a short epoch is over before a file is on the disk
-
-/// The shortest text that reads back as the same number.
-std::string csv_number(double value) {
-  char buffer[32];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
-
-/// A field as RFC 4180 has it.
-std::string csv_text(const std::string& value) {
-  if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
-  std::string quoted = "\"";
-  for (const char character : value) quoted += character == '"' ? "\"\"" : std::string(1, character);
-  return quoted + '"';
-}
 
 }  // namespace
 
@@ -77,17 +64,17 @@ void MetricsFilesObserver::write_csv() {
     for (const auto& metric : record.metrics) metrics.insert(metric.first);
   }
   std::string csv = "epoch,step,seconds,samples_per_second,learning_rate,train_loss,best";
-  for (const std::string& name : metrics) csv += "," + csv_text("validation_" + name);
+  for (const std::string& name : metrics) csv += "," + csv_cell("validation_" + name);
   csv += '\n';
   for (const EpochRecord& record : epochs_) {
     csv += std::to_string(record.epoch + 1) + ',' + std::to_string(record.step);
     for (const double value :
          {record.seconds, record.samples_per_second, record.learning_rate, record.train_loss})
-      csv += ',' + csv_number(value);
+      csv += ',' + shortest(value);
     csv += record.best ? ",1" : ",0";
     for (const std::string& name : metrics) {
       const auto found = record.metrics.find(name);
-      csv += ',' + (found == record.metrics.end() ? "" : csv_number(found->second));
+      csv += ',' + (found == record.metrics.end() ? "" : shortest(found->second));
     }
     csv += '\n';
   }
