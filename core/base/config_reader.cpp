@@ -277,8 +277,12 @@ bool read_chosen(const ConfigNode& node, ComponentSlot& slot, ConfigErrors& erro
   const ComponentKind& kind = *slot.kind;
   const bool is_choice = node.is_scalar() || (node.is_mapping() && node.entries().size() == 1);
   if (!is_choice) {
-    const std::string found =
-        node.is_mapping() ? text("a mapping of ", node.entries().size(), " keys") : found_text(node);
+    std::string found = found_text(node);
+    if (node.is_mapping()) {
+      std::string keys;
+      for (const ConfigNode::Entry& entry : node.entries()) keys += (keys.empty() ? ": " : ", ") + entry.key;
+      found = text("a mapping of ", node.entries().size(), " keys", keys);
+    }
     errors.add(node.where(), text("expected ", expectation(FieldType::slot, {}, &kind),
                                   " as `name` or `name: settings`, got ", found));
     return false;

@@ -166,7 +166,7 @@ TEST(ReadComponent, NamesWhatItExpected) {
             "a.yaml:2:7: seed: expected an integer >= 0 or null, got the string \"5\"");
   EXPECT_EQ(mistake("canvas: [1]"), "a.yaml:2:9: canvas.width: expected an integer >= 1, got a list");
   EXPECT_EQ(mistake("background: {a: 1, b: 2}"),
-            "a.yaml:2:13: expected a figure as `name` or `name: settings`, got a mapping of 2 keys");
+            "a.yaml:2:13: expected a figure as `name` or `name: settings`, got a mapping of 2 keys: a, b");
   EXPECT_EQ(mistake("background: [dot]"),
             "a.yaml:2:13: expected a figure as `name` or `name: settings`, got a list");
   EXPECT_EQ(mistake("background: square"),
