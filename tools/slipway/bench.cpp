@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "core/runtime/step_state.h"
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/compute.h"
 #include "tools/train/data_source.h"
@@ -60,8 +61,8 @@ class BenchVerb : public Verb {
     return list;
   }
   void options(CLI::App& app) override {
-    app.add_option("WORKLOAD", workload_, "which one")->required();
-    app.add_option("--threads", threads_, "CPU threads")->check(CLI::Range(1, 1024))->capture_default_str();
+    app.add_option("WORKLOAD", workload_, "one of those below")->required();
+    add_threads_option(app, threads_);
     app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->capture_default_str();
     app.add_option("--seconds", seconds_, "how long to measure")
         ->check(CLI::PositiveNumber)

@@ -7,7 +7,7 @@
 #include "core/runtime/step_state.h"
 #include "data/loader.h"
 #include "layers/ops/structural.h"
-#include "tools/slipway/device_option.h"
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/project.h"
 
@@ -27,14 +27,18 @@ class CheckVerb : public Verb {
            "Example:\n  slipway check configs/mnist_cnn.yaml --samples 2";
   }
   void options(CLI::App& app) override {
-    app.add_option("CONFIG", config_, "YAML file of a training run")->required();
-    app.add_option("--set", assignments_, "change a setting: --set train.batch_size=32");
+    add_config_option(app, config_);
+    add_assignments_option(app, assignments_);
     app.add_option("--samples", samples_, "training samples in the batch")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    app.add_option("--elements", elements_, "elements checked of each parameter")->capture_default_str();
-    app.add_option("--tolerance", tolerance_, "largest relative error")->capture_default_str();
-    app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--elements", elements_, "elements checked of each parameter")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--tolerance", tolerance_, "largest relative error")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    add_threads_option(app, threads_);
     add_device_option(app, device_);
   }
 

@@ -33,7 +33,9 @@ class CompletionVerb : public Verb {
   std::string name() const override { return "completion"; }
   std::string summary() const override { return "Print a shell completion script (bash, zsh or fish)"; }
   std::string details() const override {
-    return "Examples:\n  slipway completion bash >~/.local/share/bash-completion/completions/slipway\n"
+    return "Once, for all shells to come:\n"
+           "  echo 'source <(slipway completion bash)' >>~/.bashrc\n"
+           "  echo 'source <(slipway completion zsh)' >>~/.zshrc\n"
            "  slipway completion fish >~/.config/fish/completions/slipway.fish";
   }
   void options(CLI::App& app) override {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
-#include "tools/slipway/device_option.h"
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
 #include "tools/train/evaluator.h"
@@ -24,12 +24,11 @@ class EvaluateVerb : public Verb {
            "  slipway evaluate runs/mnist_cnn/checkpoints/last.h5 --on validation --json";
   }
   void options(CLI::App& app) override {
-    app.add_option("RUN_OR_CHECKPOINT", path_, "run directory (its best checkpoint) or checkpoint")
-        ->required();
+    add_trained_model_option(app, path_);
     app.add_option("--on", on_, "test (else validation), validation or train")
         ->check(CLI::IsMember({"test", "validation", "train"}))
         ->capture_default_str();
-    app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    add_threads_option(app, threads_);
     add_device_option(app, device_);
     app.add_flag("--json", json_, "print one line of JSON");
   }

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/export_bundle.h"
 #include "tools/train/project.h"
@@ -27,10 +28,9 @@ class ExportVerb : public Verb {
            "  slipway export runs/mnist_cnn/checkpoints/last.h5 -o web/model";
   }
   void options(CLI::App& app) override {
-    app.add_option("RUN_OR_CHECKPOINT", model_, "run directory (its best checkpoint) or checkpoint")
-        ->required();
+    add_trained_model_option(app, model_);
     app.add_option("-o,--output", directory_, "directory to write to; by default `export` in the run");
-    app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    add_threads_option(app, threads_);
   }
   int run() override {
     if (directory_.empty()) {

@@ -22,11 +22,13 @@ std::unique_ptr<CLI::App> make_command_line() {
   app->set_version_flag("--version", text("slipway ", version()));
   app->require_subcommand(1);
   app->get_formatter()->column_width(34);
+  app->get_formatter()->label("SUBCOMMAND", "COMMAND");
   app->footer("`slipway COMMAND --help` explains a command, `slipway docs NAME` a part of a configuration.");
   std::sort(verbs().begin(), verbs().end(),
             [](const auto& a, const auto& b) { return a->name() < b->name(); });
   for (const std::shared_ptr<Verb>& verb : verbs()) {
     CLI::App* command = app->add_subcommand(verb->name(), verb->summary());
+    command->group("Commands");
     command->footer(verb->details());
     verb->options(*command);
   }
@@ -62,7 +64,10 @@ int run(int argc, char** argv) {
   try {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app->exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app->exit(error);  // help or version
+    const std::string program = command.starts_with("-") ? "slipway" : "slipway " + command;
+    std::cerr << program << ": " << error.what() << "; see `" << program << " --help`\n";
+    return 2;
   }
   const auto chosen = std::find_if(verbs().begin(), verbs().end(),
                                    [&](const auto& verb) { return app->got_subcommand(verb->name()); });

@@ -8,7 +8,7 @@
 #include "core/runtime/executor.h"
 #include "data/formats/csv.h"
 #include "data/loader.h"
-#include "tools/slipway/device_option.h"
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
 #include "tools/train/prediction_input.h"
@@ -46,15 +46,14 @@ class PredictVerb : public Verb {
            "  slipway predict runs/mnist_cnn --format json -o predictions.jsonl";
   }
   void options(CLI::App& app) override {
-    app.add_option("RUN_OR_CHECKPOINT", model_, "run directory (its best checkpoint) or checkpoint")
-        ->required();
+    add_trained_model_option(app, model_);
     app.add_option("INPUT", inputs_, "what to predict from, see below");
     app.add_option("--format", format_, "text to read, csv, or json (one object a line)")
         ->check(CLI::IsMember({"text", "csv", "json"}))
         ->capture_default_str();
     app.add_option("-o,--output", output_, "file to write; by default the terminal");
     app.add_option("--batch", batch_, "samples a batch")->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::PositiveNumber);
+    add_threads_option(app, threads_);
     add_device_option(app, device_);
   }
 

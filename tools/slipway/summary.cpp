@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/project.h"
 
@@ -18,8 +19,8 @@ class SummaryVerb : public Verb {
     return "Example:\n  slipway summary configs/mnist_cnn.yaml --batch 1";
   }
   void options(CLI::App& app) override {
-    app.add_option("CONFIG", config_, "YAML file of a training run")->required();
-    app.add_option("--set", assignments_, "change a setting: --set train.batch_size=32");
+    add_config_option(app, config_);
+    add_assignments_option(app, assignments_);
     app.add_option("--batch", batch_, "samples a batch; by default the configuration's")
         ->check(CLI::PositiveNumber);
   }

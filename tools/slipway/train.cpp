@@ -2,7 +2,7 @@
 #include <iostream>
 #include <optional>
 
-#include "tools/slipway/device_option.h"
+#include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/observers.h"
 #include "tools/train/project.h"
@@ -40,10 +40,10 @@ class TrainVerb : public Verb {
            "  slipway train configs/mnist_cnn.yaml --resume";
   }
   void options(CLI::App& app) override {
-    app.add_option("CONFIG", config_, "YAML file of the run")->required();
-    app.add_option("--set", assignments_, "change a setting: --set train.batch_size=32 (may be repeated)");
+    add_config_option(app, config_);
+    add_assignments_option(app, assignments_);
     app.add_flag("--resume", resume_, "go on where the run of this name stopped");
-    app.add_option("--threads", threads_, "CPU threads")->capture_default_str()->check(CLI::Range(1, 1024));
+    add_threads_option(app, threads_);
     add_device_option(app, device_);
     app.add_flag("--synchronous", synchronous_,
                  "wait for each op, slowly, so that an error of a GPU names the op that caused it");

@@ -34,11 +34,18 @@ class CommandLineTest(RunTest):
         self.slipway(status=2)
         for arguments in (["train"], ["train", "a.yaml", "--nonsense"], ["train", "a.yaml", "--threads=0"],
                           ["train", "a.yaml", "--threads=many"], ["evaluate"], ["predict"], ["completion", "tcsh"],
-                          ["bench", "nothing"], ["check", "a.yaml", "--samples=0"]):
+                          ["bench", "nothing"], ["check", "a.yaml", "--samples=0"], ["check", "a.yaml", "--elements=-1"]):
             self.slipway(*arguments, status=2)
+        self.assertEqual(self.refused("train"), "slipway train: CONFIG is required; see `slipway train --help`\n")
         self.assertIn("a.yaml: cannot be opened", self.refused("train", "a.yaml"))
         for setting in ("train.epochs", "=3", ""):
             self.assertIn("expected KEY=VALUE", self.refused("summary", self.write("run.yaml", TABLE), "--set", setting))
+
+    def test_a_setting_before_the_configuration(self):
+        config = self.write("run.yaml", TABLE)
+        first = self.slipway("summary", "--set", "train.batch_size=5", "--set", "model.0.linear=7", config).stdout
+        self.assertRegex(first, r"\nlinear_1 +linear +\[5, 7\] ")
+        self.assertEqual(self.slipway("summary", config, "--set=train.batch_size=5", "--set=model.0.linear=7").stdout, first)
 
     def test_version(self):
         text = self.slipway("version").stdout
