@@ -1,34 +1,45 @@
 #include "kernels/binary.h"
 
+#include <type_traits>
+
 #include "kernels/cpu/parallel.h"
 
 namespace slipway::cpu {
 namespace {
 
+/// Where T is computed: an overflow of unsigned integers is defined, and gives the bits that wrap around.
+template <class T>
+auto wrapping(T x) {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<std::make_unsigned_t<T>>(x);
+  else
+    return x;
+}
+
 struct Add {
   template <class T>
   static T apply(T a, T b) {
-    return a + b;
+    return static_cast<T>(wrapping(a) + wrapping(b));
   }
 };
 struct Subtract {
   template <class T>
   static T apply(T a, T b) {
-    return a - b;
+    return static_cast<T>(wrapping(a) - wrapping(b));
   }
 };
 struct Multiply {
   template <class T>
   static T apply(T a, T b) {
-    return a * b;
+    return static_cast<T>(wrapping(a) * wrapping(b));
   }
 };
 struct Divide {
   template <class T>
   static T apply(T a, T b) {
     if constexpr (std::is_integral_v<T>) {
-      if (b == 0) return 0;          // an integer has no infinity, and a trap would end the program
-      if (b == -1) return T(0) - a;  // the quotient of the smallest integer overflows
+      if (b == 0) return 0;  // an integer has no infinity, and a trap would end the program
+      if (b == -1) return Subtract::apply(T(0), a);  // the quotient of the smallest integer overflows
     }
     return a / b;
   }

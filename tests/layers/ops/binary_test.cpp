@@ -81,6 +81,22 @@ TEST(Binary, DividesIntegersWithoutTrapping) {
             (std::vector<std::int64_t>{3, 0, lowest}));
 }
 
+template <class T>
+void expect_integers_that_wrap() {
+  const T lowest = std::numeric_limits<T>::min(), highest = std::numeric_limits<T>::max();
+  const auto result = [](BinaryFunction function, T a, T b) {
+    return run_op(Binary(function), {Tensor::of<T>({1}, {a}), Tensor::of<T>({1}, {b})}).template as<T>()[0];
+  };
+  EXPECT_EQ(result(BinaryFunction::add, highest, 1), lowest);
+  EXPECT_EQ(result(BinaryFunction::subtract, lowest, 1), highest);
+  EXPECT_EQ(result(BinaryFunction::multiply, highest, 2), -2);
+}
+
+TEST(Binary, WrapsIntegersAround) {
+  expect_integers_that_wrap<std::int32_t>();
+  expect_integers_that_wrap<std::int64_t>();
+}
+
 TEST(Binary, NamesWhatDoesNotFit) {
   const Tensor a = Tensor::zeros(DType::float32, {2, 3});
   try {
