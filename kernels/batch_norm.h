@@ -10,7 +10,8 @@ namespace slipway {
 /// Batch normalisation over every axis but axis 1, after Ioffe and Szegedy, 2015:
 ///   y = activation((x - mean) * rstd * scale + shift + residual),  rstd = 1 / sqrt(variance + epsilon)
 /// x [batch, channels, ...] in any layout whose channels or pixels lie side by side; residual and y like x;
-/// everything else [channels]. y may be x's or residual's memory. float32, float64.
+/// everything else [channels], of the accumulator of x's dtype. y may be x's or residual's memory. float32,
+/// float64; cuda: also float16, bfloat16, row-major only.
 struct BatchNormTrainingArgs {
   ValueType x_type;
   const void* x;

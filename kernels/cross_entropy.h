@@ -24,6 +24,9 @@ struct CrossEntropyArgs {
   std::int64_t inner;
   std::int64_t ignored_label;
   double smoothing;
+  double* partial;  // scratch, [2 kParts]
+
+  static constexpr std::int64_t kParts = 1024;
 };
 inline constinit KernelSlot<CrossEntropyArgs> cross_entropy_kernel{"cross_entropy"};
 

@@ -21,6 +21,9 @@ struct ElementLossArgs {
   void* dx;    // may be x; null: loss only
   std::int64_t count;
   double parameter;
+  double* partial;  // scratch, [kParts]
+
+  static constexpr std::int64_t kParts = 1024;
 };
 
 /// (x - t)²

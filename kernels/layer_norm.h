@@ -15,8 +15,8 @@ struct LayerNormArgs {
   const void* scale;  // [width], or null: 1
   const void* shift;  // [width], or null: 0
   void* y;            // [rows, width], may be x
-  void* mean;         // [rows]
-  void* rstd;         // [rows]
+  void* mean;         // [rows], of dtype's accumulator
+  void* rstd;         // [rows], the same
   std::int64_t rows;
   std::int64_t width;
   double epsilon;
@@ -30,17 +30,17 @@ struct LayerNormGradientArgs {
   DType dtype;        // float32, float64; cuda: also float16, bfloat16
   const void* dy;     // [rows, width]
   const void* x;      // [rows, width]
-  const void* mean;   // [rows]
-  const void* rstd;   // [rows]
+  const void* mean;   // [rows], of dtype's accumulator
+  const void* rstd;   // [rows], the same
   const void* scale;  // [width], or null: 1
   void* dx;           // [rows, width], may be dy
   void* dscale;       // [width]
   void* dshift;       // [width]
   std::int64_t rows;
   std::int64_t width;
-  void* partial;  // scratch, [chunks(rows), 2, width]
+  void* partial;  // scratch, [chunks(rows), 2, width], of dtype's accumulator
 
-  static std::int64_t chunks(std::int64_t rows) { return rows < 16 ? 1 : (rows < 512 ? rows / 16 : 32); }
+  static std::int64_t chunks(std::int64_t rows) { return rows < 16 ? 1 : (rows < 2048 ? rows / 16 : 128); }
 };
 inline constinit KernelSlot<LayerNormGradientArgs> layer_norm_backward{"layer_norm_backward"};
 

@@ -12,7 +12,8 @@ enum class ReduceKernel { sum, maximum };
 /// maximum is NaN if an element is. count == 0 gives one chunk of nothing: 0, or -infinity.
 struct ReduceArgs {
   ReduceKernel function;
-  DType dtype;  // float32, float64; cuda: also float16, bfloat16
+  DType x_dtype;  // float32, float64; cuda: also float16, bfloat16
+  DType y_dtype;  // x's; cuda: one may also be the accumulator of the other
   const void* x;
   void* y;
   std::int64_t outer;

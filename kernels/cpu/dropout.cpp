@@ -1,5 +1,6 @@
 #include "kernels/dropout.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/cpu/float_types.h"
@@ -16,7 +17,8 @@ void run(const Stream& stream, const DropoutArgs& args) {
     const T* const all_x = static_cast<const T*>(args.x);
     T* const all_y = static_cast<T*>(args.y);
     const T scale = static_cast<T>(1 / (1 - args.probability));
-    const std::uint32_t dropped = static_cast<std::uint32_t>(std::llround(args.probability * 0x1p32 - 0.5));
+    const std::uint32_t dropped =
+        static_cast<std::uint32_t>(std::llround(std::max(0.0, args.probability * 0x1p32 - 0.5)));
     const Philox source{.key = args.key, .stream = static_cast<std::uint64_t>(*args.step)};
     const std::int64_t groups = (args.count + kGroup - 1) / kGroup;
     parallel_for(stream, groups, kParallelGrain / kGroup, [=, &args](std::int64_t begin, std::int64_t end) {

@@ -94,7 +94,9 @@ void reduce_all(const Stream& stream, const ReduceArgs& args) {
 }
 
 void run_reduce(const Stream& stream, const ReduceArgs& args) {
-  visit_float(args.dtype, "reduce", [&]<class T>() {
+  require(args.x_dtype == args.y_dtype, "reduce: expects one dtype, got ", args.x_dtype, " and ",
+          args.y_dtype);
+  visit_float(args.x_dtype, "reduce", [&]<class T>() {
     if (args.function == ReduceKernel::sum)
       reduce_all<Sum, T>(stream, args);
     else

@@ -97,33 +97,41 @@ __device__ inline T block_max(T value, T* shared) {
 }
 
 /// Count, mean, and sum of squared deviations from the mean. Begins as {}.
-template <class T>
+template <class A>
 struct Moments {
-  T count, mean, squares;
+  A count, mean, squares;
 
-  /// Welford's update by one value.
-  __device__ void add(T value) {
-    count += T(1);
-    const T delta = value - mean;
-    mean += delta / count;
-    squares += delta * (value - mean);
-  }
   template <class Exchange>
   __device__ Moments exchanged(Exchange exchange) const {
     return {exchange(count), exchange(mean), exchange(squares)};
   }
 };
 
-/// Chan, Golub and LeVeque, 1983.
+/// Welford's update, of groups (Chan, Golub and LeVeque, 1983): no cancellation where the mean is large.
 struct MergeMoments {
-  template <class T>
-  __device__ Moments<T> operator()(const Moments<T>& a, const Moments<T>& b) const {
-    const T count = a.count + b.count;
-    if (count == T(0)) return a;
-    const T delta = b.mean - a.mean, share = b.count / count;
+  template <class A>
+  __device__ Moments<A> operator()(const Moments<A>& a, const Moments<A>& b) const {
+    const A count = a.count + b.count;
+    if (count == A(0)) return a;
+    const A delta = b.mean - a.mean, share = b.count / count;
     return {count, a.mean + delta * share, a.squares + b.squares + delta * delta * a.count * share};
   }
 };
+
+template <class T, int kWidth>
+__device__ inline Moments<AccumulatorOf<T>> moments_of(const Pack<T, kWidth>& pack) {
+  using A = AccumulatorOf<T>;
+  A sum = 0, squares = 0;
+#pragma unroll
+  for (int k = 0; k < kWidth; ++k) sum += to_accumulator(pack.values[k]);
+  const A mean = sum / A(kWidth);
+#pragma unroll
+  for (int k = 0; k < kWidth; ++k) {
+    const A deviation = to_accumulator(pack.values[k]) - mean;
+    squares += deviation * deviation;
+  }
+  return {A(kWidth), mean, squares};
+}
 
 /// Two sums that are found together.
 template <class T>

@@ -22,6 +22,7 @@ class Divisor {
     second_shift_ = bits > 0 ? bits - 1 : 0;
   }
 
+  __device__ std::int64_t divisor() const { return divisor_; }
   __device__ std::int64_t quotient(std::int64_t n) const {
     const auto value = static_cast<std::uint64_t>(n);
     const std::uint64_t high = __umul64hi(multiplier_, value);

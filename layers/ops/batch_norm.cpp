@@ -23,13 +23,12 @@ std::string describe(const BatchNormOptions& options) {
 void check_inputs(const Op& op, const BatchNormOptions& options, std::span<const ValueType> inputs) {
   expect_inputs(op, inputs, 5 + std::size_t{options.residual});
   const ValueType& x = inputs[0];
-  require(x.dtype == DType::float32 || x.dtype == DType::float64, op.name(),
-          ": expects float32 or float64, got ", x.dtype);
+  require(is_floating(x.dtype), op.name(), ": expects a floating-point input, got ", x.dtype);
   require(x.shape.rank() >= 2, op.name(), ": input must be [batch, channels, ...], got ", x);
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    const Shape expected = i == kResidualInput ? x.shape : Shape{x.shape[1]};
-    require(inputs[i] == ValueType(x.dtype, expected), op.name(), ": input ", i, " must be ",
-            ValueType(x.dtype, expected), ", got ", inputs[i]);
+    const ValueType expected =
+        i == kResidualInput ? ValueType(x.dtype, x.shape) : ValueType(accumulator_of(x.dtype), {x.shape[1]});
+    require(inputs[i] == expected, op.name(), ": input ", i, " must be ", expected, ", got ", inputs[i]);
   }
 }
 
@@ -58,7 +57,7 @@ class BatchNormGradient : public Op {
   std::string attributes() const override { return activation_ == Activation::relu ? "relu" : ""; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     expect_inputs(*this, inputs, static_cast<std::size_t>(5 + first()));
-    const ValueType channels(inputs[0].dtype, Shape{inputs[0].shape[1]});
+    const ValueType channels(accumulator_of(inputs[0].dtype), Shape{inputs[0].shape[1]});
     return {inputs[0], channels, channels};
   }
   std::unique_ptr<OpState> prepare(PrepareContext& context) const override {

@@ -29,6 +29,11 @@ std::vector<ValueType> CrossEntropy::infer(std::span<const ValueType> inputs) co
   return {loss, {logits.dtype, logits.shape}};
 }
 
+std::unique_ptr<OpState> CrossEntropy::prepare(PrepareContext& context) const {
+  context.scratch_bytes = 2 * static_cast<std::size_t>(CrossEntropyArgs::kParts) * sizeof(double);
+  return nullptr;
+}
+
 void CrossEntropy::run(OpContext& context) const {
   const TensorView& logits = context.input(0);
   const Shape& shape = logits.shape();
@@ -43,7 +48,8 @@ void CrossEntropy::run(OpContext& context) const {
                         .classes = shape[1],
                         .inner = shape.elements(2, shape.rank()),
                         .ignored_label = options_.ignored_label,
-                        .smoothing = options_.smoothing});
+                        .smoothing = options_.smoothing,
+                        .partial = reinterpret_cast<double*>(context.scratch)});
 }
 
 // d logits = d loss * (second output)

@@ -33,6 +33,11 @@ std::vector<ValueType> ElementLoss::infer(std::span<const ValueType> inputs) con
   return {loss, {x.dtype, x.shape}};
 }
 
+std::unique_ptr<OpState> ElementLoss::prepare(PrepareContext& context) const {
+  context.scratch_bytes = static_cast<std::size_t>(ElementLossArgs::kParts) * sizeof(double);
+  return nullptr;
+}
+
 void ElementLoss::run(OpContext& context) const {
   const TensorView& x = context.input(0);
   const bool weighted = context.inputs.size() == 3;
@@ -48,7 +53,8 @@ void ElementLoss::run(OpContext& context) const {
                               .loss = context.output(0).data,
                               .dx = with_gradient() ? context.output(1).data : nullptr,
                               .count = x.elements(),
-                              .parameter = parameter_});
+                              .parameter = parameter_,
+                              .partial = reinterpret_cast<double*>(context.scratch)});
 }
 
 // dx = d loss * (second output)

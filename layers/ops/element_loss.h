@@ -21,6 +21,7 @@ class ElementLoss : public Op {
   std::string_view name() const override { return kernel_->name(); }
   std::string attributes() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::unique_ptr<OpState> prepare(PrepareContext& context) const override;
   void run(OpContext& context) const override;
   std::vector<Value> vjp(VjpContext& context) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;

@@ -23,8 +23,8 @@ class LayerNormGradient : public Op {
   std::unique_ptr<OpState> prepare(PrepareContext& context) const override {
     const ValueType& x = context.inputs[0];
     const std::int64_t rows = x.shape.elements(0, axis_), width = x.shape.elements(axis_, x.shape.rank());
-    context.scratch_bytes =
-        static_cast<std::size_t>(LayerNormGradientArgs::chunks(rows) * 2 * width) * size_of(x.dtype);
+    context.scratch_bytes = static_cast<std::size_t>(LayerNormGradientArgs::chunks(rows) * 2 * width) *
+                            size_of(accumulator_of(x.dtype));
     return nullptr;
   }
   void run(OpContext& context) const override {
@@ -66,7 +66,7 @@ std::vector<ValueType> LayerNorm::infer(std::span<const ValueType> inputs) const
     require(inputs[i].dtype == x.dtype && inputs[i].shape == normalized.shape, name(), ": input ", x,
             " needs scale and shift ", normalized, ", got ", inputs[i]);
   }
-  const ValueType statistic(x.dtype, sizes(x.shape, 0, first));
+  const ValueType statistic(accumulator_of(x.dtype), sizes(x.shape, 0, first));
   return {{x.dtype, x.shape}, statistic, statistic};
 }
 

@@ -96,15 +96,16 @@ std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
 
 std::unique_ptr<OpState> Reduce::prepare(PrepareContext& context) const {
   auto state = plan(context.inputs[0].shape, axes_, name().data());
-  context.scratch_bytes =
-      2 * static_cast<std::size_t>(state->scratch_elements) * size_of(context.inputs[0].dtype);
+  context.scratch_bytes = 2 * static_cast<std::size_t>(state->scratch_elements) *
+                          size_of(accumulator_of(context.inputs[0].dtype));
   return state;
 }
 
 void Reduce::run(OpContext& context) const {
   const TensorView &x = context.input(0), &y = context.output();
   const ReduceState& state = context.prepared<ReduceState>();
-  const std::size_t place_bytes = static_cast<std::size_t>(state.scratch_elements) * size_of(x.dtype());
+  const DType between = accumulator_of(x.dtype());  // of what lies between two passes
+  const std::size_t place_bytes = static_cast<std::size_t>(state.scratch_elements) * size_of(between);
   const void* from = x.data;
   for (std::size_t i = 0; i < state.passes.size(); ++i) {
     const ReduceState::Pass& pass = state.passes[i];
@@ -112,7 +113,8 @@ void Reduce::run(OpContext& context) const {
     void* to = last ? y.data : context.scratch + (i % 2) * place_bytes;
     reduce(context.stream,
            {.function = function_ == ReduceFunction::max ? ReduceKernel::maximum : ReduceKernel::sum,
-            .dtype = x.dtype(),
+            .x_dtype = i == 0 ? x.dtype() : between,
+            .y_dtype = last ? y.dtype() : between,
             .x = from,
             .y = to,
             .outer = pass.outer,

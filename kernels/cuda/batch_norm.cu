@@ -1,0 +1,274 @@
+#include "kernels/batch_norm.h"
+
+#include "kernels/cuda/channel_partials.cuh"
+#include "kernels/cuda/math.cuh"
+
+namespace slipway::cuda {
+namespace {
+
+ChannelParts parts_of(const ValueType& type) {
+  require(type.is_row_major(), "batch_norm: expects a row-major value on a GPU, got ", type);
+  return {type.shape[0], type.shape[1], type.shape.elements(2, type.shape.rank())};
+}
+
+/// The mean and the squared deviations of x.
+template <class T>
+struct MomentTerms {
+  using State = Moments<AccumulatorOf<T>>;
+  using Combine = MergeMoments;
+  const T* x;
+
+  template <int kWidth>
+  __device__ void add(State& state, std::int64_t i, std::int64_t) const {
+    state = MergeMoments()(state, moments_of(load_pack<kWidth>(x + i)));
+  }
+};
+
+template <class A>
+struct FinishMoments {
+  A* mean;
+  A* rstd;
+  A* running_mean;
+  A* running_variance;
+  double epsilon, momentum;
+
+  __device__ void operator()(std::int64_t channel, const Moments<A>& moments) const {
+    const double count = static_cast<double>(moments.count), squares = static_cast<double>(moments.squares);
+    mean[channel] = moments.mean;
+    rstd[channel] = static_cast<A>(1 / square_root(squares / count + epsilon));
+    update(running_mean[channel], static_cast<double>(moments.mean));
+    update(running_variance[channel], squares / (count > 2 ? count - 1 : 1));
+  }
+  __device__ void update(A& running, double batch) const {
+    running = static_cast<A>((1 - momentum) * static_cast<double>(running) + momentum * batch);
+  }
+};
+
+/// The values of a channel.
+template <class A>
+struct ChannelStatistics {
+  const A* mean;
+  const A* rstd;      // or null
+  const A* variance;  // in its place
+  A epsilon;
+
+  __device__ A rstd_of(std::int64_t channel) const {
+    return rstd ? rstd[channel] : A(1) / square_root(variance[channel] + epsilon);
+  }
+};
+
+// y = activation((x - mean) rstd scale + shift + residual)
+template <class T>
+struct Normalize {
+  using A = AccumulatorOf<T>;
+  ChannelStatistics<A> statistics;
+  const T* x;
+  const A* scale;
+  const A* shift;
+  const T* residual;  // or null
+  T* y;
+  Activation activation;
+
+  template <int kWidth>
+  __device__ void apply(std::int64_t i, std::int64_t channel) const {
+    const A mean = statistics.mean[channel], offset = shift[channel];
+    const A factor = statistics.rstd_of(channel) * scale[channel];
+    Pack<T, kWidth> pack = load_pack<kWidth>(x + i), too = {};
+    if (residual) too = load_pack<kWidth>(residual + i);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      A value = (to_accumulator(pack.values[k]) - mean) * factor + offset;
+      if (residual) value += to_accumulator(too.values[k]);
+      pack.values[k] = from_accumulator<T>(activate(activation, value));
+    }
+    store_pack(y + i, pack);
+  }
+};
+
+/// g = dy where y > 0, if y is given.
+template <class T>
+struct MaskedGradient {
+  const T* dy;
+  const T* y;  // or null
+
+  template <int kWidth>
+  __device__ Pack<T, kWidth> load(std::int64_t i) const {
+    Pack<T, kWidth> g = load_pack<kWidth>(dy + i);
+    if (!y) return g;
+    const Pack<T, kWidth> output = load_pack<kWidth>(y + i);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      if (!(to_accumulator(output.values[k]) > 0)) g.values[k] = from_accumulator<T>(0);
+    }
+    return g;
+  }
+};
+
+/// Σ g and Σ g (x - mean).
+template <class T>
+struct GradientTerms {
+  using A = AccumulatorOf<T>;
+  using State = SumPair<A>;
+  using Combine = Add;
+  MaskedGradient<T> gradient;
+  const T* x;
+  const A* mean;
+
+  template <int kWidth>
+  __device__ void add(State& state, std::int64_t i, std::int64_t channel) const {
+    const Pack<T, kWidth> g = gradient.template load<kWidth>(i), pack = load_pack<kWidth>(x + i);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      const A value = to_accumulator(g.values[k]);
+      state = state + State{value, value * (to_accumulator(pack.values[k]) - mean[channel])};
+    }
+  }
+};
+
+template <class A>
+struct FinishGradient {
+  ChannelStatistics<A> statistics;
+  A* dscale;
+  A* dshift;
+
+  __device__ void operator()(std::int64_t channel, const SumPair<A>& sums) const {
+    dshift[channel] = sums.first;
+    dscale[channel] = sums.second * statistics.rstd_of(channel);
+  }
+};
+
+// training:  dx = scale rstd (g - dshift / n - (x - mean) rstd dscale / n)
+// inference: dx = scale rstd g
+template <class T>
+struct InputGradient {
+  using A = AccumulatorOf<T>;
+  ChannelStatistics<A> statistics;
+  MaskedGradient<T> gradient;
+  const T* x;
+  const A* scale;
+  const A* dscale;
+  const A* dshift;
+  T* dx;
+  A share;  // 1 / n, or 0 where mean and variance are given
+
+  template <int kWidth>
+  __device__ void apply(std::int64_t i, std::int64_t channel) const {
+    const A mean = statistics.mean[channel], rstd = statistics.rstd_of(channel);
+    const A factor = scale[channel] * rstd, offset = dshift[channel] * share;
+    const A slope = rstd * dscale[channel] * share;
+    Pack<T, kWidth> g = gradient.template load<kWidth>(i);
+    const Pack<T, kWidth> pack = load_pack<kWidth>(x + i);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      A value = to_accumulator(g.values[k]);
+      if (share != A(0)) value -= offset + (to_accumulator(pack.values[k]) - mean) * slope;
+      g.values[k] = from_accumulator<T>(factor * value);
+    }
+    store_pack(dx + i, g);
+  }
+};
+
+/// map.apply<kWidth>(i, channel) for all packs of elements.
+template <int kWidth, class Map>
+__global__ void __launch_bounds__(kBlockThreads)
+    map_channels(const Map map, const std::int64_t packs, const Divisor by_packs, const Divisor by_channels) {
+  for (std::int64_t i = grid_thread(); i < packs; i += grid_threads()) {
+    map.template apply<kWidth>(i * kWidth, by_channels.remainder(by_packs.quotient(i)));
+  }
+}
+
+template <int kWidth, class Map>
+void apply(const Stream& stream, const ChannelParts& parts, const Map& map, bool aligned) {
+  const std::int64_t elements = parts.batch * parts.columns();
+  if (elements == 0) return;
+  const bool packs = aligned && parts.pixels % kWidth == 0;
+  const std::int64_t width = packs ? kWidth : 1;
+  launch(stream, elementwise_shape(stream, elements / width),
+         packs ? map_channels<kWidth, Map> : map_channels<1, Map>, map, elements / width,
+         Divisor(parts.pixels / width), Divisor(parts.channels));
+}
+
+template <class T, class Args>
+void normalize(const Stream& stream, const Args& args,
+               const ChannelStatistics<AccumulatorOf<T>>& statistics) {
+  using A = AccumulatorOf<T>;
+  const Normalize<T> map{.statistics = statistics,
+                         .x = static_cast<const T*>(args.x),
+                         .scale = static_cast<const A*>(args.scale),
+                         .shift = static_cast<const A*>(args.shift),
+                         .residual = static_cast<const T*>(args.residual),
+                         .y = static_cast<T*>(args.y),
+                         .activation = args.activation};
+  apply<kPackSize<T>>(stream, parts_of(args.x_type), map,
+                      aligned_for_packs(kPackSize<T>, map.x, map.residual, map.y));
+}
+
+void training(const Stream& stream, const BatchNormTrainingArgs& args) {
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
+    using A = AccumulatorOf<T>;
+    const MomentTerms<T> terms{static_cast<const T*>(args.x)};
+    const FinishMoments<A> finish{.mean = static_cast<A*>(args.mean),
+                                  .rstd = static_cast<A*>(args.rstd),
+                                  .running_mean = static_cast<A*>(args.running_mean),
+                                  .running_variance = static_cast<A*>(args.running_variance),
+                                  .epsilon = args.epsilon,
+                                  .momentum = args.momentum};
+    sum_channels<kPackSize<T>>(stream, parts_of(args.x_type), terms, finish,
+                               aligned_for_packs(kPackSize<T>, terms.x), args.scratch);
+    normalize<T>(stream, args, {.mean = finish.mean, .rstd = finish.rstd});
+  });
+}
+
+void inference(const Stream& stream, const BatchNormInferenceArgs& args) {
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
+    using A = AccumulatorOf<T>;
+    normalize<T>(stream, args,
+                 {.mean = static_cast<const A*>(args.mean),
+                  .variance = static_cast<const A*>(args.variance),
+                  .epsilon = static_cast<A>(args.epsilon)});
+  });
+}
+
+template <class T>
+void backward_typed(const Stream& stream, const BatchNormGradientArgs& args) {
+  using A = AccumulatorOf<T>;
+  constexpr int kWidth = kPackSize<T>;
+  const ChannelParts parts = parts_of(args.x_type);
+  const ChannelStatistics<A> statistics{.mean = static_cast<const A*>(args.mean),
+                                        .rstd = static_cast<const A*>(args.rstd),
+                                        .variance = static_cast<const A*>(args.variance),
+                                        .epsilon = static_cast<A>(args.epsilon)};
+  const MaskedGradient<T> gradient{static_cast<const T*>(args.dy), static_cast<const T*>(args.y)};
+  const T* x = static_cast<const T*>(args.x);
+  const bool aligned = aligned_for_packs(kWidth, gradient.dy, gradient.y, x);
+  const FinishGradient<A> finish{statistics, static_cast<A*>(args.dscale), static_cast<A*>(args.dshift)};
+  sum_channels<kWidth>(stream, parts, GradientTerms<T>{gradient, x, statistics.mean}, finish, aligned,
+                       args.scratch);
+  const double count = static_cast<double>(std::max<std::int64_t>(1, parts.batch * parts.pixels));
+  const InputGradient<T> map{.statistics = statistics,
+                             .gradient = gradient,
+                             .x = x,
+                             .scale = static_cast<const A*>(args.scale),
+                             .dscale = finish.dscale,
+                             .dshift = finish.dshift,
+                             .dx = static_cast<T*>(args.dx),
+                             .share = args.rstd ? static_cast<A>(1 / count) : A(0)};
+  apply<kWidth>(stream, parts, map, aligned && aligned_for_packs(kWidth, map.dx));
+}
+
+void backward(const Stream& stream, const BatchNormGradientArgs& args) {
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() { backward_typed<T>(stream, args); });
+}
+
+std::size_t scratch_bytes(const Stream&, const ValueType& type) {
+  constexpr std::size_t kMembers = 3;  // of the larger state
+  return static_cast<std::size_t>(parts_of(type).states()) * kMembers * accumulator_size(type.dtype);
+}
+
+const KernelRegistrar<BatchNormTrainingArgs> kTraining(batch_norm_training, DeviceKind::cuda, training);
+const KernelRegistrar<BatchNormInferenceArgs> kInference(batch_norm_inference, DeviceKind::cuda, inference);
+const KernelRegistrar<BatchNormGradientArgs> kBackward(batch_norm_backward, DeviceKind::cuda, backward);
+const DeviceFunctionRegistrar kScratch(batch_norm_scratch_bytes, DeviceKind::cuda, scratch_bytes);
+
+}  // namespace
+}  // namespace slipway::cuda
