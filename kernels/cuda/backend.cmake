@@ -38,6 +38,10 @@ elseif(SLIPWAY_GPU STREQUAL simulated)
   endif()
   set(cuda_description "simulated, with the headers of ${CUDAToolkit_VERSION}")
   slipway_sources(simt_sources kernels/simt)
+  find_path(NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  if(NOT NCCL_INCLUDE)  # communication is simulated where its headers are
+    list(FILTER simt_sources EXCLUDE REGEX /kernels/simt/nccl/)
+  endif()
   target_sources(slipway PRIVATE ${simt_sources})
   target_link_libraries(slipway PRIVATE ${CMAKE_DL_LIBS})
 

@@ -8,11 +8,20 @@ namespace {
 
 std::atomic<std::uint64_t> generation{0};  // of the machine
 
+/// Nothing can come of a thread that has ended.
+struct ThreadEnd {
+  ~ThreadEnd() {
+    const std::lock_guard lock(call_mutex());
+    if (has_machine()) machine().set_idle(std::this_thread::get_id(), true);
+  }
+};
+
 }  // namespace
 
 HostThread& host_thread() {
   static thread_local HostThread thread;
   static thread_local std::uint64_t thread_generation = 0;
+  static thread_local const ThreadEnd thread_end;
   if (thread_generation != generation) {
     thread = {};
     thread_generation = generation;

@@ -43,6 +43,8 @@ Machine& machine() {
   return *instance();
 }
 
+bool has_machine() { return instance() != nullptr; }
+
 void restart() {
   const std::lock_guard lock(call_mutex());
   if (instance()) {
@@ -104,6 +106,7 @@ Ticket Machine::submit(StreamState& stream, Operation operation, std::vector<Tic
   for (Ticket& ticket : implicit_order(stream)) after.push_back(std::move(ticket));
   const Ticket ticket = schedule.enqueue(stream.lane, {std::move(operation), std::move(after)});
   while (schedule.pending(stream.lane) > kMaxPending && schedule.run_one()) continue;
+  progress_.notify_all();
   return ticket;
 }
 
@@ -116,12 +119,27 @@ Ticket Machine::everything_in(StreamState& stream) {
 void Machine::wait(const Ticket& ticket) {
   if (!ticket) return;
   while (!ticket->done) {
-    if (schedule.run_one()) continue;
-    report({.kind = "deadlock", .message = "the host waits for work that can never run"});
-    throw Failure{cudaErrorLaunchTimeout};
+    if (!schedule.run_one()) wait_for_other_threads();
   }
+  progress_.notify_all();
   schedule.tell_host(ticket);
   if (!take_unraised().empty()) throw Failure{cudaErrorLaunchFailure};
+}
+
+void Machine::wait_for_other_threads() {
+  const auto self = std::this_thread::get_id();
+  set_idle(self, true);
+  const bool hopeless = !schedule.may_continue();
+  if (!hopeless) progress_.wait(call_mutex());
+  set_idle(self, false);
+  if (!hopeless) return;
+  report({.kind = "deadlock", .message = "the host waits for work that can never run"});
+  throw Failure{cudaErrorLaunchTimeout};
+}
+
+void Machine::set_idle(std::thread::id thread, bool idle) {
+  if (idle && idle_threads_.insert(thread).second) progress_.notify_all();
+  if (!idle) idle_threads_.erase(thread);
 }
 
 bool Machine::query(const Ticket& ticket) {

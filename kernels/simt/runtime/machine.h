@@ -2,12 +2,14 @@
 
 #include <cuda_runtime_api.h>
 
+#include <condition_variable>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kernels/simt/runtime/capture.h"
@@ -72,6 +74,11 @@ class Machine {
   Ticket submit(StreamState& stream, Operation operation, std::vector<Ticket> after = {});
   /// Runs work until this is done; the host then knows of it. Nothing to wait for: null.
   void wait(const Ticket& ticket);
+  /// Waits, in a thread that has nothing to run, for what other threads do. Failure if none of them can help.
+  void wait_for_other_threads();
+  /// Host threads that wait in here or have ended: nothing can come of them.
+  const std::set<std::thread::id>& idle_threads() const { return idle_threads_; }
+  void set_idle(std::thread::id thread, bool idle);
   /// Whether the work is done. Asking lets the device get on with something.
   bool query(const Ticket& ticket);
   void wait_for_device(int device);
@@ -98,12 +105,15 @@ class Machine {
   AccessLog log_;
   std::mutex history_mutex_;
   const Operation* running_ = nullptr;
-  Accessor accessor_;             // of the running operation
-  std::int64_t allocations_ = 0;  // so far, for faults
+  Accessor accessor_;  // of the running operation
+  std::set<std::thread::id> idle_threads_;
+  std::condition_variable_any progress_;  // something has been enqueued, has run, or a thread has become idle
+  std::int64_t allocations_ = 0;          // so far, for faults
   std::int64_t launches_ = 0;
 };
 
 /// The only one of the process, made from the settings when first used.
 Machine& machine();
+bool has_machine();
 
 }  // namespace slipway::simt

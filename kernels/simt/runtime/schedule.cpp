@@ -28,9 +28,14 @@ Ticket Schedule::enqueue(Lane lane, Enqueued enqueued) {
   Queue& queue = lanes_[lane];
   auto ticket = std::make_shared<Completion>();
   ticket->device = enqueued.operation.device;
-  Pending pending{std::move(enqueued), host_, std::move(ticket), {}};
+  Pending pending{std::move(enqueued), host_, std::move(ticket), nullptr, {}};
   guard_pinned(pending);
-  if (pending.enqueued.meeting) pending.enqueued.meeting->lanes.push_back(lane);
+  if (Operation& operation = pending.enqueued.operation; operation.join) {
+    Participation participation = operation.join();
+    participation.meeting->lanes.push_back(lane);
+    pending.meeting = std::move(participation.meeting);
+    operation.run = std::move(participation.run);
+  }
   queue.tail = pending.ticket;
   queue.queue.push_back(std::move(pending));
   return queue.tail;
@@ -72,30 +77,40 @@ bool Schedule::any_pending(const std::function<bool(const Operation&)>& predicat
   });
 }
 
-bool Schedule::may_run(Lane lane) const {
+bool Schedule::at_head(Lane lane) const {
   if (lanes_[lane].queue.empty()) return false;
   const Enqueued& head = lanes_[lane].queue.front().enqueued;
   return std::all_of(head.after.begin(), head.after.end(), [](const Ticket& ticket) { return ticket->done; });
 }
 
+bool Schedule::may_run(Lane lane) const {
+  if (!at_head(lane)) return false;
+  const auto& meeting = lanes_[lane].queue.front().meeting;
+  if (!meeting || meeting->abandoned) return true;
+  return meeting->lanes.size() == meeting->expected &&
+         std::all_of(meeting->lanes.begin(), meeting->lanes.end(), [&](Lane other) {
+           return at_head(other) && lanes_[other].queue.front().meeting == meeting;
+         });
+}
+
+bool Schedule::may_continue() const {
+  for (Lane lane = 0; lane < lanes_.size(); ++lane) {
+    if (!at_head(lane)) continue;
+    const auto& meeting = lanes_[lane].queue.front().meeting;
+    if (meeting && meeting->lanes.size() < meeting->expected && meeting->may_complete()) return true;
+  }
+  return false;
+}
+
 bool Schedule::run_one() {
   std::vector<Lane> ready;
   for (Lane lane = 0; lane < lanes_.size(); ++lane) {
-    if (!may_run(lane)) continue;
-    if (const auto& meeting = lanes_[lane].queue.front().enqueued.meeting) {
-      const bool complete =
-          meeting->lanes.size() == meeting->expected &&
-          std::all_of(meeting->lanes.begin(), meeting->lanes.end(), [&](Lane other) {
-            return may_run(other) && lanes_[other].queue.front().enqueued.meeting == meeting;
-          });
-      if (!complete || meeting->lanes.front() != lane) continue;  // its first lane stands for all
-    }
-    ready.push_back(lane);
+    if (may_run(lane)) ready.push_back(lane);
   }
   if (ready.empty()) return false;
   const Lane lane = ready[random_() % ready.size()];
-  const auto meeting = lanes_[lane].queue.front().enqueued.meeting;
-  if (meeting) {
+  const auto meeting = lanes_[lane].queue.front().meeting;
+  if (meeting && !meeting->abandoned) {
     run_meeting(*meeting);
   } else {
     run_head(lane);

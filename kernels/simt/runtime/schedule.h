@@ -13,16 +13,9 @@ namespace slipway::simt {
 
 using Lane = std::uint32_t;
 
-/// Operations of several lanes that run as one, once each stands at the head of its lane.
-struct Meeting {
-  std::size_t expected = 0;
-  std::vector<Lane> lanes;  // of those that have come
-};
-
 struct Enqueued {
   Operation operation;
   std::vector<Ticket> after = {};  // what must be done before, besides the lane's earlier operations
-  std::shared_ptr<Meeting> meeting = nullptr;
 };
 
 /// An operation whose turn has come.
@@ -53,6 +46,8 @@ class Schedule {
 
   /// Runs one operation that may run; false if there is none.
   bool run_one();
+  /// Whether an operation waits for others that may yet be enqueued.
+  bool may_continue() const;
   /// Lets the host know of all that happened up to a finished operation.
   void tell_host(const Ticket& ticket) { host_.learn(ticket->clock); }
   const Clock& host() const { return host_; }
@@ -65,6 +60,7 @@ class Schedule {
     Enqueued enqueued;
     Clock host;  // what the host knew when it enqueued
     Ticket ticket;
+    std::shared_ptr<Meeting> meeting;            // of a collective
     std::optional<std::uint64_t> source_digest;  // of pinned memory that nobody may change before the turn
   };
   struct Queue {
@@ -76,6 +72,7 @@ class Schedule {
     bool closing = false;
   };
 
+  bool at_head(Lane lane) const;
   bool may_run(Lane lane) const;
   void run_meeting(const Meeting& meeting);
   void run_head(Lane lane);

@@ -158,6 +158,40 @@ TEST_F(SimulatedOrdering, PinnedBufferThatIsTargetThenSource) {
   });
 }
 
+TEST_F(SimulatedOrdering, PinnedBufferThatIsSourceThenTarget) {
+  for_each_seed([] {
+    OwnedStream stream;
+    const DeviceArray<int> from(kCount), to(kCount);
+    const PinnedArray<int> staging(kCount, 9), result(kCount);
+    ok(cudaMemsetAsync(from.get(), 5, from.bytes(), stream));
+    to_device(to, staging, stream);
+    to_host(staging, from, stream);  // must not spoil what the copy before it still has to read
+    to_host(result, to, stream);
+    ok(cudaStreamSynchronize(stream));
+    EXPECT_TRUE(result.all(9));
+    EXPECT_TRUE(staging.all(0x05050505));
+    expect_silent();
+  });
+}
+
+TEST_F(SimulatedOrdering, WaitsOfTheHost) {
+  for_each_seed([] {
+    OwnedStream first, second, third;
+    OwnedEvent done;
+    const DeviceArray<int> array(kCount);
+    const PinnedArray<int> result(kCount);
+    ok(cudaMemsetAsync(array.get(), 1, array.bytes(), first));
+    ok(cudaStreamSynchronize(first));
+    ok(cudaMemsetAsync(array.get(), 2, array.bytes(), second));
+    ok(cudaEventRecord(done, second));
+    while (cudaEventQuery(done) == cudaErrorNotReady) continue;
+    to_host(result, array, third);
+    ok(cudaStreamSynchronize(third));
+    EXPECT_TRUE(result.all(0x02020202));
+    expect_silent();
+  });
+}
+
 TEST_F(SimulatedOrdering, WaitingMakesMemoryFree) {
   for_each_seed([] {
     OwnedStream stream, other;
