@@ -136,8 +136,7 @@ std::vector<ValueType> Conv2d::infer(std::span<const ValueType> inputs) const {
   expect_rank(*this, inputs, 1, 4);
   const Shape &x = inputs[0].shape, &weight = inputs[1].shape;
   const DType dtype = inputs[0].dtype;
-  require(dtype == DType::float32 || dtype == DType::float64, "conv2d: expects float32 or float64, got ",
-          dtype);
+  require(is_floating(dtype), "conv2d: expects a floating-point dtype, got ", dtype);
   for (const ValueType& type : inputs) {
     require(type.dtype == dtype, "conv2d: inputs must have one type, got ", dtype, " and ", type.dtype);
   }

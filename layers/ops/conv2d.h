@@ -18,7 +18,7 @@ struct Conv2dOptions {
 ///   x [batch, in, height, width], weight [out, in / groups, kernel height, kernel width], bias [out] if
 ///   options.bias, residual like y if options.residual -> y [batch, out, output height, output width],
 ///   output size = floor((size + padding - dilation (kernel - 1) - 1) / stride) + 1.
-/// float32 and float64. groups == in == out is depthwise.
+/// float32, float64; cuda: also float16, bfloat16. groups == in == out is depthwise.
 class Conv2d : public Op {
  public:
   explicit Conv2d(const Conv2dOptions& options);

@@ -12,8 +12,7 @@ ValueType pooled(const Op& op, std::span<const ValueType> inputs) {
   expect_inputs(op, inputs, 1);
   expect_rank(op, inputs, 0, 4);
   const ValueType& x = inputs[0];
-  require(x.dtype == DType::float32 || x.dtype == DType::float64, op.name(),
-          ": expects float32 or float64, got ", x.dtype);
+  require(is_floating(x.dtype), op.name(), ": expects a floating-point dtype, got ", x.dtype);
   const std::int64_t pixels = x.shape.elements(2, 4);
   require(pixels > 0, op.name(), ": expects at least one pixel, got ", x);
   require(pixels <= std::numeric_limits<std::int32_t>::max(), op.name(), ": too many pixels: ", x);

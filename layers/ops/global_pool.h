@@ -4,7 +4,8 @@
 
 namespace slipway {
 
-/// Mean over all pixels: x [batch, channels, height, width] -> y [batch, channels]. float32 and float64.
+/// Mean over all pixels: x [batch, channels, height, width] -> y [batch, channels]. float32, float64; cuda:
+/// also float16, bfloat16.
 class GlobalAvgPool : public Op {
  public:
   std::string_view name() const override { return "global_avg_pool"; }

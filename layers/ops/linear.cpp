@@ -112,8 +112,7 @@ std::vector<ValueType> Linear::infer(std::span<const ValueType> inputs) const {
   const Shape &x = inputs[0].shape, &weight = inputs[1].shape;
   const DType dtype = inputs[0].dtype;
   require(x.rank() >= 1, "linear: input must have at least one axis, got ", inputs[0]);
-  require(dtype == DType::float32 || dtype == DType::float64, "linear: expects float32 or float64, got ",
-          dtype);
+  require(is_floating(dtype), "linear: expects a floating-point dtype, got ", dtype);
   for (const ValueType& type : inputs) {
     require(type.dtype == dtype, "linear: inputs must have one type, got ", dtype, " and ", type.dtype);
   }

@@ -6,7 +6,7 @@
 namespace slipway {
 
 /// y = x weightᵀ + bias over the last axis: x [..., in], weight [out, in], bias [out] if asked for ->
-/// y [..., out]. float32 and float64. Fusion appends an activation.
+/// y [..., out]. float32, float64; cuda: also float16, bfloat16. Fusion appends an activation.
 class Linear : public Op {
  public:
   struct Options {

@@ -32,8 +32,7 @@ std::string MatMul::attributes() const {
 std::vector<ValueType> MatMul::infer(std::span<const ValueType> inputs) const {
   expect_inputs(*this, inputs, 2);
   const ValueType &a = inputs[0], &b = inputs[1];
-  require(a.dtype == DType::float32 || a.dtype == DType::float64, "matmul: expects float32 or float64, got ",
-          a.dtype);
+  require(is_floating(a.dtype), "matmul: expects a floating-point dtype, got ", a.dtype);
   require(b.dtype == a.dtype, "matmul: inputs must have one type, got ", a.dtype, " and ", b.dtype);
   const int rank = a.shape.rank();
   require(rank >= 2 && b.shape.rank() == rank, "matmul: expects two inputs of one rank of at least 2, got ",

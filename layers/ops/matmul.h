@@ -6,7 +6,7 @@ namespace slipway {
 
 /// y = a b for matrices in the last two axes: a [batch..., rows, inner], b [batch..., inner, columns], the
 /// batch axes equal -> y [batch..., rows, columns]. A transposed operand has its last two axes exchanged.
-/// float32 and float64.
+/// float32, float64; cuda: also float16, bfloat16.
 class MatMul : public Op {
  public:
   struct Options {

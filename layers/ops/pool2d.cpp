@@ -26,8 +26,7 @@ ValueType pooled(const Op& op, const Pool2dOptions& options, std::span<const Val
   expect_inputs(op, inputs, 1);
   expect_rank(op, inputs, 0, 4);
   const ValueType& x = inputs[0];
-  require(x.dtype == DType::float32 || x.dtype == DType::float64, op.name(),
-          ": expects float32 or float64, got ", x.dtype);
+  require(is_floating(x.dtype), op.name(), ": expects a floating-point dtype, got ", x.dtype);
   Shape y{x.shape[0], x.shape[1]};
   const std::string actor(op.name());
   for (int axis = 0; axis < 2; ++axis) {

@@ -12,7 +12,7 @@ struct Pool2dOptions {
 
 /// Maximum over windows: x [batch, channels, height, width] -> y, and the place of each maximum in its
 /// window, which the gradient reads. Output sizes are those of Conv2d; padding never wins, and must be
-/// smaller than the window. float32 and float64.
+/// smaller than the window. float32, float64; cuda: also float16, bfloat16.
 class MaxPool2d : public Op {
  public:
   explicit MaxPool2d(const Pool2dOptions& options);
