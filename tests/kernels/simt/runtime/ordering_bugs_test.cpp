@@ -40,6 +40,28 @@ TEST_F(SimulatedOrderingBugs, MissingWaitBeforeOverwriting) {
   });
 }
 
+TEST_F(SimulatedOrderingBugs, WriterThatWaitsForOneOfTwoReaders) {
+  for (int waits_for : {0, 1}) {
+    for_each_seed([&] {
+      OwnedStream readers[2], writer;
+      OwnedEvent read[2];
+      const DeviceArray<int> array(kCount);
+      const PinnedArray<int> first(kCount), second(kCount);
+      const PinnedArray<int>* results[] = {&first, &second};
+      ok(cudaMemset(array.get(), 0, array.bytes()));
+      ok(cudaDeviceSynchronize());
+      for (int i = 0; i < 2; ++i) {
+        to_host(*results[i], array, readers[i]);
+        ok(cudaEventRecord(read[i], readers[i]));
+      }
+      ok(cudaStreamWaitEvent(writer, read[waits_for], 0));
+      ok(cudaMemsetAsync(array.get(), 1, array.bytes(), writer));
+      ok(cudaDeviceSynchronize());
+      expect_found("stream race");
+    });
+  }
+}
+
 TEST_F(SimulatedOrderingBugs, WaitBeforeTheRecordItShouldWaitFor) {
   for_each_seed([] {
     OwnedStream producer, consumer;
