@@ -160,16 +160,16 @@ TEST_F(ExportBundleTest, ConvolutionalNetwork) {
   const auto& json = bundle.description.json;
   EXPECT_EQ(json["task"], "image-classification");
   const auto& input = json["inputs"][0];
-  EXPECT_EQ(input["shape"], nlohmann::json({"batch_size", 3, 9, 8}));
+  EXPECT_EQ(input["shape"], nlohmann::ordered_json({"batch_size", 3, 9, 8}));
   EXPECT_EQ(input["dtype"], "float32");
-  EXPECT_EQ(input["range"], nlohmann::json({0, 255}));
+  EXPECT_EQ(input["range"], nlohmann::ordered_json({0, 255}));
   EXPECT_EQ(input["channel_order"], "RGB");
-  EXPECT_EQ(input["prepare"], nlohmann::json::parse(R"([{"name": "center_crop", "size": [9, 8]}])"));
+  EXPECT_EQ(input["prepare"], nlohmann::ordered_json::parse(R"([{"name": "center_crop", "size": [9, 8]}])"));
   const auto& output = json["outputs"][0];
   EXPECT_EQ(output["name"], "logits");
-  EXPECT_EQ(output["shape"], nlohmann::json({"batch_size", 3}));
+  EXPECT_EQ(output["shape"], nlohmann::ordered_json({"batch_size", 3}));
   EXPECT_EQ(output["activation"], "softmax");
-  EXPECT_EQ(output["labels"], nlohmann::json({"cat", "dog", "fox"}));
+  EXPECT_EQ(output["labels"], nlohmann::ordered_json({"cat", "dog", "fox"}));
   EXPECT_THAT(example_output_, testing::ContainsRegex("sample 0: (cat|dog|fox)\nsample 1:"));
   EXPECT_THAT(run_documented_code("image"), testing::ContainsRegex("cat 0\\.[0-9]+\ndog 0\\.[0-9]+\nfox 0"));
   EXPECT_THAT(bundle.files, ElementsAre("model.onnx", "slipway.json", "golden.json", "example.mjs"));
@@ -193,12 +193,12 @@ TEST_F(ExportBundleTest, TableWithMissingValues) {
   const auto& json = bundle.description.json;
   EXPECT_EQ(json["task"], "tabular-regression");
   EXPECT_EQ(json["outputs"][0]["activation"], "none");
-  EXPECT_EQ(json["outputs"][0]["columns"], nlohmann::json({"price"}));
+  EXPECT_EQ(json["outputs"][0]["columns"], nlohmann::ordered_json({"price"}));
   const auto& columns = json["inputs"][0]["columns"];
   ASSERT_EQ(columns.size(), 3U);
-  EXPECT_EQ(columns[2]["labels"], nlohmann::json({"red", "green", "blue"}));
+  EXPECT_EQ(columns[2]["labels"], nlohmann::ordered_json({"red", "green", "blue"}));
   for (const auto& column : columns) EXPECT_EQ(column["may_be_missing"], true);
-  const auto golden = nlohmann::json::parse(std::ifstream(bundle_ + "/golden.json"));
+  const auto golden = nlohmann::ordered_json::parse(std::ifstream(bundle_ + "/golden.json"));
   EXPECT_TRUE(golden["inputs"]["features"]["data"].back().is_null());  // so missing values were verified
   EXPECT_TRUE(golden["outputs"]["output"]["data"].back().is_number());
   EXPECT_THAT(run_documented_code("table"), testing::ContainsRegex("price -?[0-9.]+\n"));
@@ -223,7 +223,7 @@ train: {optimizer: sgd}
   EXPECT_EQ(json["inputs"].size(), 1U);
   EXPECT_EQ(json["outputs"][0]["target"], "image");
   EXPECT_EQ(json["outputs"][0]["activation"], "sigmoid");
-  EXPECT_EQ(json["outputs"][0]["shape"], nlohmann::json({"batch_size", 3, 12, 10}));
+  EXPECT_EQ(json["outputs"][0]["shape"], nlohmann::ordered_json({"batch_size", 3, 12, 10}));
 }
 
 TEST_F(ExportBundleTest, MetadataHoldsTheSameLabels) {
