@@ -1,18 +1,9 @@
-#include "kernels/cpu/channel_groups.h"
 #include "kernels/cpu/float_types.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/pool_windows.h"
 #include "kernels/pool2d.h"
 
 namespace slipway::cpu {
 namespace {
-
-PoolWindows windows(const AvgPool2dArgs& args) {
-  return {{args.x_type.shape[2], args.x_type.shape[3]},
-          {args.y_type.shape[2], args.y_type.shape[3]},
-          args.kernel,
-          args.window};
-}
 
 /// Places of one axis's window that lie inside the input.
 std::int64_t inside(const PoolWindows& windows, std::size_t axis, std::int64_t position) {
@@ -28,67 +19,56 @@ std::int64_t divisor(const PoolWindows& windows, bool count_include_pad, std::in
   return std::max<std::int64_t>(1, inside(windows, 0, row) * inside(windows, 1, column));
 }
 
-/// Calls plane.template operator()<T, kLanes>(n, group, lanes in memory) for every plane.
-template <class Plane>
-void for_each_plane(const Stream& stream, const ChannelGroups& in, DType dtype, Plane&& plane) {
-  visit_float(dtype, "avg_pool2d", [&]<class T>() {
-    parallel_each(stream, in.batch * in.groups, [&](std::int64_t i) {
-      const std::int64_t n = i / in.groups, group = i % in.groups;
-      const int stored = in.stored_lanes(group);
-      visit_lanes(stored, [&]<int kLanes>() { plane.template operator()<T, kLanes>(n, group, stored); });
+void forward(const Stream& stream, const AvgPool2dArgs& args) {
+  const ChannelGroups in(args.x_type, "avg_pool2d"), out(args.y_type, "avg_pool2d");
+  const PoolWindows windows(args);
+  visit_float(args.x_type.dtype, "avg_pool2d", [&]<class T>() {
+    for_each_plane(stream, in, out, [&]<int kLanes>(const PoolPlane& plane) {
+      const int lanes = kLanes ? kLanes : plane.stored;
+      const T* x = static_cast<const T*>(args.from) + plane.input;
+      T* y = static_cast<T*>(args.to) + plane.output;
+      std::array<T, ChannelGroups::kLanes> sum;
+      windows.for_each([&](std::int64_t) { sum.fill(T(0)); },
+                       [&](std::int64_t, std::int64_t pixel) {
+                         const T* from = x + pixel * in.pixel_stride;
+#pragma omp simd
+                         for (int l = 0; l < lanes; ++l) sum[l] += from[l];
+                       },
+                       [&](std::int64_t pixel) {
+                         const T count = static_cast<T>(divisor(windows, args.count_include_pad, pixel));
+                         T* to = y + pixel * out.pixel_stride;
+                         for (int l = 0; l < lanes; ++l) to[l] = sum[l] / count;
+                       });
     });
   });
 }
 
-void forward(const Stream& stream, const AvgPool2dArgs& args) {
-  const ChannelGroups in(args.x_type, "avg_pool2d"), out(args.y_type, "avg_pool2d");
-  const PoolWindows shape = windows(args);
-  for_each_plane(stream, in, args.x_type.dtype,
-                 [&]<class T, int kLanes>(std::int64_t n, std::int64_t group, int stored) {
-                   const int lanes = kLanes ? kLanes : stored;
-                   const T* x = static_cast<const T*>(args.from) + in.offset(n, group);
-                   T* y = static_cast<T*>(args.to) + out.offset(n, group);
-                   std::array<T, ChannelGroups::kLanes> sum;
-                   shape.for_each([&](std::int64_t) { sum.fill(T(0)); },
-                                  [&](std::int64_t, std::int64_t pixel) {
-                                    const T* from = x + pixel * in.pixel_stride;
-#pragma omp simd
-                                    for (int l = 0; l < lanes; ++l) sum[l] += from[l];
-                                  },
-                                  [&](std::int64_t pixel) {
-                                    const T count =
-                                        static_cast<T>(divisor(shape, args.count_include_pad, pixel));
-                                    T* to = y + pixel * out.pixel_stride;
-                                    for (int l = 0; l < lanes; ++l) to[l] = sum[l] / count;
-                                  });
-                 });
-}
-
 void backward(const Stream& stream, const AvgPool2dArgs& args) {
   const ChannelGroups in(args.x_type, "avg_pool2d"), out(args.y_type, "avg_pool2d");
-  const PoolWindows shape = windows(args);
-  for_each_plane(stream, in, args.x_type.dtype,
-                 [&]<class T, int kLanes>(std::int64_t n, std::int64_t group, int stored) {
-                   const int lanes = kLanes ? kLanes : stored;
-                   const T* dy = static_cast<const T*>(args.from) + out.offset(n, group);
-                   T* dx = static_cast<T*>(args.to) + in.offset(n, group);
-                   for (std::int64_t pixel = 0; pixel < in.pixels; ++pixel) {
-                     std::fill_n(dx + pixel * in.pixel_stride, lanes, T(0));
-                   }
-                   std::array<T, ChannelGroups::kLanes> share;
-                   shape.for_each(
-                       [&](std::int64_t pixel) {
-                         const T count = static_cast<T>(divisor(shape, args.count_include_pad, pixel));
-                         const T* from = dy + pixel * out.pixel_stride;
-                         for (int l = 0; l < lanes; ++l) share[l] = from[l] / count;
-                       },
-                       [&](std::int64_t, std::int64_t pixel) {
-                         T* to = dx + pixel * in.pixel_stride;
+  const PoolWindows windows(args);
+  visit_float(args.x_type.dtype, "avg_pool2d", [&]<class T>() {
+    for_each_plane(stream, in, out, [&]<int kLanes>(const PoolPlane& plane) {
+      const int lanes = kLanes ? kLanes : plane.stored;
+      const T* dy = static_cast<const T*>(args.from) + plane.output;
+      T* dx = static_cast<T*>(args.to) + plane.input;
+      for (std::int64_t pixel = 0; pixel < in.pixels; ++pixel) {
+        std::fill_n(dx + pixel * in.pixel_stride, lanes, T(0));
+      }
+      std::array<T, ChannelGroups::kLanes> share;
+      windows.for_each(
+          [&](std::int64_t pixel) {
+            const T count = static_cast<T>(divisor(windows, args.count_include_pad, pixel));
+            const T* from = dy + pixel * out.pixel_stride;
+            for (int l = 0; l < lanes; ++l) share[l] = from[l] / count;
+          },
+          [&](std::int64_t, std::int64_t pixel) {
+            T* to = dx + pixel * in.pixel_stride;
 #pragma omp simd
-                         for (int l = 0; l < lanes; ++l) to[l] += share[l];
-                       },
-                       [](std::int64_t) {});
-                 });
+            for (int l = 0; l < lanes; ++l) to[l] += share[l];
+          },
+          [](std::int64_t) {});
+    });
+  });
 }
 
 const KernelRegistrar<AvgPool2dArgs> kForward(avg_pool2d_forward, DeviceKind::cpu, forward);

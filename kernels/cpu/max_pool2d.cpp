@@ -1,21 +1,11 @@
 #include <limits>
 
-#include "kernels/cpu/channel_groups.h"
 #include "kernels/cpu/float_types.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/pool_windows.h"
 #include "kernels/pool2d.h"
 
 namespace slipway::cpu {
 namespace {
-
-template <class Args>
-PoolWindows windows(const Args& args) {
-  return {{args.x_type.shape[2], args.x_type.shape[3]},
-          {args.y_type.shape[2], args.y_type.shape[3]},
-          args.kernel,
-          args.window};
-}
 
 /// Calls body.template operator()<T, Index>().
 template <class Body>
@@ -28,11 +18,10 @@ void visit_types(DType dtype, DType index, const char* kernel, Body&& body) {
   });
 }
 
-/// One plane of one group of channels; kLanes is 0 where `lanes` is not known in advance.
 template <int kLanes, class T, class Index>
 void forward_plane(const PoolWindows& windows, const T* x, T* y, Index* index, const ChannelGroups& in,
-                   const ChannelGroups& out, int stored, int used) {
-  const int lanes = kLanes ? kLanes : stored;
+                   const ChannelGroups& out, const PoolPlane& plane) {
+  const int lanes = kLanes ? kLanes : plane.stored;
   std::array<T, ChannelGroups::kLanes> best;
   std::array<std::int32_t, ChannelGroups::kLanes> place;
   windows.for_each(
@@ -59,31 +48,26 @@ void forward_plane(const PoolWindows& windows, const T* x, T* y, Index* index, c
           to[l] = best[l];
           places[l] = static_cast<Index>(place[l] < 0 ? 0 : place[l]);
         }
-        for (int l = used; l < lanes; ++l) places[l] = 0;  // padding stays zero
+        for (int l = plane.used; l < lanes; ++l) places[l] = 0;  // padding stays zero
       });
 }
 
 void forward(const Stream& stream, const MaxPool2dArgs& args) {
   const ChannelGroups in(args.x_type, "max_pool2d"), out(args.y_type, "max_pool2d");
-  const PoolWindows shape = windows(args);
+  const PoolWindows windows(args);
   visit_types(args.x_type.dtype, args.index_type.dtype, "max_pool2d", [&]<class T, class Index>() {
-    parallel_each(stream, in.batch * in.groups, [&](std::int64_t i) {
-      const std::int64_t n = i / in.groups, group = i % in.groups;
-      const int stored = in.stored_lanes(group);
-      const std::int64_t to = out.offset(n, group);
-      visit_lanes(stored, [&]<int kLanes>() {
-        forward_plane<kLanes>(shape, static_cast<const T*>(args.x) + in.offset(n, group),
-                              static_cast<T*>(args.y) + to, static_cast<Index*>(args.index) + to, in, out,
-                              stored, in.used_lanes(group));
-      });
+    for_each_plane(stream, in, out, [&]<int kLanes>(const PoolPlane& plane) {
+      forward_plane<kLanes>(windows, static_cast<const T*>(args.x) + plane.input,
+                            static_cast<T*>(args.y) + plane.output,
+                            static_cast<Index*>(args.index) + plane.output, in, out, plane);
     });
   });
 }
 
 template <int kLanes, class T, class Index>
 void backward_plane(const PoolWindows& windows, const T* dy, const Index* index, T* dx,
-                    const ChannelGroups& in, const ChannelGroups& out, int stored) {
-  const int lanes = kLanes ? kLanes : stored;
+                    const ChannelGroups& in, const ChannelGroups& out, const PoolPlane& plane) {
+  const int lanes = kLanes ? kLanes : plane.stored;
   for (std::int64_t pixel = 0; pixel < in.pixels; ++pixel) {
     std::fill_n(dx + pixel * in.pixel_stride, lanes, T(0));
   }
@@ -108,17 +92,12 @@ void backward_plane(const PoolWindows& windows, const T* dy, const Index* index,
 
 void backward(const Stream& stream, const MaxPool2dGradientArgs& args) {
   const ChannelGroups in(args.x_type, "max_pool2d"), out(args.y_type, "max_pool2d");
-  const PoolWindows shape = windows(args);
+  const PoolWindows windows(args);
   visit_types(args.x_type.dtype, args.index_type.dtype, "max_pool2d", [&]<class T, class Index>() {
-    parallel_each(stream, in.batch * in.groups, [&](std::int64_t i) {
-      const std::int64_t n = i / in.groups, group = i % in.groups;
-      const int stored = in.stored_lanes(group);
-      const std::int64_t from = out.offset(n, group);
-      visit_lanes(stored, [&]<int kLanes>() {
-        backward_plane<kLanes>(shape, static_cast<const T*>(args.dy) + from,
-                               static_cast<const Index*>(args.index) + from,
-                               static_cast<T*>(args.dx) + in.offset(n, group), in, out, stored);
-      });
+    for_each_plane(stream, in, out, [&]<int kLanes>(const PoolPlane& plane) {
+      backward_plane<kLanes>(windows, static_cast<const T*>(args.dy) + plane.output,
+                             static_cast<const Index*>(args.index) + plane.output,
+                             static_cast<T*>(args.dx) + plane.input, in, out, plane);
     });
   });
 }

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "kernels/cpu/channel_groups.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/window2d.h"
 
 namespace slipway::cpu {
@@ -11,6 +13,13 @@ namespace slipway::cpu {
 struct PoolWindows {
   std::array<std::int64_t, 2> input, output, kernel;
   Window2d window;
+
+  template <class Args>
+  explicit PoolWindows(const Args& args)
+      : input{args.x_type.shape[2], args.x_type.shape[3]},
+        output{args.y_type.shape[2], args.y_type.shape[3]},
+        kernel(args.kernel),
+        window(args.window) {}
 
   /// Calls body(output pixel) before and then place(k, input pixel) for each of the window's places inside.
   template <class Begin, class Place, class End>
@@ -33,5 +42,25 @@ struct PoolWindows {
     }
   }
 };
+
+/// One group of channels of one sample.
+struct PoolPlane {
+  std::int64_t input, output;  // where it begins, in elements
+  int stored, used;            // lanes in memory, and those that are channels
+};
+
+/// Calls body.template operator()<kLanes>(plane) for every plane; kLanes is 0 where the number of lanes is
+/// not known in advance.
+template <class Body>
+void for_each_plane(const Stream& stream, const ChannelGroups& in, const ChannelGroups& out, Body&& body) {
+  parallel_each(stream, in.batch * in.groups, [&](std::int64_t i) {
+    const std::int64_t n = i / in.groups, group = i % in.groups;
+    const PoolPlane plane{.input = in.offset(n, group),
+                          .output = out.offset(n, group),
+                          .stored = in.stored_lanes(group),
+                          .used = in.used_lanes(group)};
+    visit_lanes(plane.stored, [&]<int kLanes>() { body.template operator()<kLanes>(plane); });
+  });
+}
 
 }  // namespace slipway::cpu
