@@ -5,11 +5,13 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TXT'
-usage: tools/test.sh [--quick] [--sanitizers] [--only REGEX] [--jobs N] [--no-install]
+usage: tools/test.sh [--quick] [--gpu] [--sanitizers] [--only REGEX] [--jobs N] [--no-install]
 
 Builds Slipway and runs its lints and every test; ends with a summary and the line `N passed, N failed`.
 
   --quick        leave out the suites that take long (label `slow`)
+  --gpu          after that, compile and link the CUDA backend for real, if nvcc is installed, and run the tests on
+                 simulated GPUs, those of the kernels a second time with every access checked
   --sanitizers   after that, build and run the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, each
                  fuzz target for a short while, and the tests under ThreadSanitizer; the slow suites run without them
   --only REGEX   only the suites and lints whose name matches
@@ -18,10 +20,11 @@ Builds Slipway and runs its lints and every test; ends with a summary and the li
 TXT
 }
 
-quick=false sanitizers=false install=true only="" jobs=$(nproc)
+quick=false gpu=false sanitizers=false install=true only="" jobs=$(nproc)
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=true ;;
+    --gpu) gpu=true ;;
     --sanitizers) sanitizers=true ;;
     --no-install) install=false ;;
     --only) only=${2?--only needs a regular expression}; shift ;;
@@ -58,6 +61,16 @@ run() {
 not_slow=()
 if $quick; then not_slow=(-LE slow); fi
 run release build "${not_slow[@]}"
+if $gpu; then
+  run simulated build-simulated -LE 'slow|lint'
+  run simulated-checked build-simulated-checked -R '^Cuda'
+  if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
+    step "Build: cuda"
+    tools/build.sh cuda -D SLIPWAY_TESTS=OFF
+  else
+    echo "nvcc is not installed: the CUDA backend was not compiled for GPUs."
+  fi
+fi
 if $sanitizers; then
   run asan build-asan -LE 'slow|lint'
   run tsan build-tsan -LE 'slow|lint'
