@@ -73,7 +73,8 @@ std::string error_of_chain(const Compute::Options& options) {
   graph.output("y", value);
   const Compute compute(options);
   Executor executor(std::move(graph), compute.stream(), Variables(compute.stream()));
-  executor.bind("x", Tensor::zeros(DType::float32, {8}));
+  const Tensor zeros = Tensor::zeros(DType::float32, {8});
+  executor.bind("x", zeros);
   try {
     executor.run();
   } catch (const Error& error) {

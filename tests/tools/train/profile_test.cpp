@@ -16,7 +16,8 @@ TEST(Profile, NodesCarryTimeAndCost) {
   const Value y = graph.add(Relu(), {graph.add(Relu(), {x}, "first")}, "second");
   graph.output("y", graph.add(Unary(UnaryFunction::tanh), {y}, "third"));
   Executor executor(graph, {}, Variables());
-  executor.bind("x", Tensor::full(DType::float32, {1000}, 1));
+  const Tensor ones = Tensor::full(DType::float32, {1000}, 1);
+  executor.bind("x", ones);
   const std::vector<NodeProfile> nodes = profile_step(executor, 3);
   ASSERT_EQ(nodes.size(), 3u);
   EXPECT_EQ(nodes[0].name, "first");
