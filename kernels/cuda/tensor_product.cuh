@@ -131,8 +131,9 @@ struct WarpSums {
   }
 };
 
+// Left to itself, ptxas spills registers to fit more blocks: one a multiprocessor may use them all.
 template <class T, class ATiles, class BTiles, class A, class B, class Result>
-__global__ void __launch_bounds__(kTensorThreads)
+__global__ void __launch_bounds__(kTensorThreads, 1)
     tensor_product(const A a, const B b, const Result result, const ProductSizes sizes,
                    const std::int64_t k_part) {
   __shared__ __align__(16) typename ATiles::Tile a_tiles[2];

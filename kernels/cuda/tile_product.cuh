@@ -44,8 +44,9 @@ __device__ inline void multiply_tiles(const Accumulator (&a)[Shape::kDepth][Shap
 
 /// y(m, n) = Σ_k a(m, k) b(k, n): each block keeps a tile of y in registers and walks along k with tiles of a
 /// and b in shared memory, two each. Result: void operator()(batch, m, n, sum) const.
+// Left to itself, ptxas spills registers to fit more blocks: one a multiprocessor may use them all.
 template <class Shape, class A, class B, class Result>
-__global__ void __launch_bounds__(Shape::kThreads)
+__global__ void __launch_bounds__(Shape::kThreads, 1)
     tile_product(const A a, const B b, const Result result, const ProductSizes sizes,
                  const std::int64_t k_part) {
   using Accumulator = typename A::Accumulator;
