@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "kernels/simt/arena.h"
 #include "kernels/simt/block.h"
 #include "kernels/simt/device_shadow.h"
+#include "kernels/simt/meter.h"
 #include "kernels/simt/race.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/runtime/kernel_access.h"
@@ -69,6 +71,7 @@ class Checker {
   void check_static_shared(const Access& access, Cell* cells);
   void check_shared_cells(const Access& access, Cell* cells);
   void check_cells(const Access& access, Cell* cells, std::uint32_t owner);
+  void measure_distinct(const Access& access, const Cell* cells, std::uint32_t owner) const;
   bool check_initialised(const Access& access, Cell* cells);
   void found_race(const Access& access, const std::string& race);
 
@@ -159,6 +162,10 @@ void Checker::check_global(const Access& access) {
                  .kind = access.effect == Effect::load ? AccessKind::read : AccessKind::write,
                  .pc = access.pc});
   }
+  if (settings().meter) {
+    meter_access(Space::device, access);
+    measure_distinct(access, cells, launch);
+  }
   check_cells(access, cells, launch);
 }
 
@@ -179,6 +186,7 @@ void Checker::check_static_shared(const Access& access, Cell* cells) {
 }
 
 void Checker::check_shared_cells(const Access& access, Cell* cells) {
+  if (settings().meter) meter_access(Space::shared, access);
   if (access.effect != Effect::store && !check_initialised(access, cells)) {
     report({.kind = "uninitialised read",
             .message = text("reads ", access.bytes, " bytes of shared memory that the block has not written"),
@@ -200,11 +208,21 @@ void for_each_cell(const Access& access, Visit visit) {
   }
 }
 
+// What an atomic update reads is what it writes.
+void Checker::measure_distinct(const Access& access, const Cell* cells, std::uint32_t owner) const {
+  std::uint32_t fresh = 0;
+  for_each_cell(access, [&](std::size_t i, std::uint8_t bytes) {
+    const bool load = access.effect == Effect::load;
+    const unsigned known = cells[i].owner != owner ? 0u : load ? cells[i].ever_read : cells[i].ever_written;
+    fresh += static_cast<std::uint32_t>(std::popcount(bytes & ~known));
+  });
+  meter_distinct(access.effect, fresh);
+}
+
 bool Checker::check_initialised(const Access& access, Cell* cells) {
   bool initialised = true;
   for_each_cell(access, [&](std::size_t i, std::uint8_t bytes) {
-    initialised =
-        initialised && cells[i].owner == block_serial_ && (cells[i].initialised_bytes & bytes) == bytes;
+    initialised = initialised && cells[i].owner == block_serial_ && (cells[i].ever_written & bytes) == bytes;
   });
   return initialised;
 }
@@ -252,8 +270,14 @@ void check_access(const Access& access) {
   if (current.thread && checking()) Checker::instance().access(access);
 }
 
-void check_grid_begin() { Checker::instance().begin_grid(); }
+void check_grid_begin(const void* function) {
+  Checker::instance().begin_grid();
+  if (settings().meter) meter_grid_begin(function);
+}
 void check_block_begin() { Checker::instance().begin_block(); }
-void check_block_end() { Checker::instance().flush(); }
+void check_block_end() {
+  Checker::instance().flush();
+  if (settings().meter) meter_block_end();
+}
 
 }  // namespace slipway::simt

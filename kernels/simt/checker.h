@@ -27,7 +27,7 @@ struct Access {
 void check_access(const Access& access);
 
 /// A launch, and each of its blocks, begins; a block ends.
-void check_grid_begin();
+void check_grid_begin(const void* function);
 void check_block_begin();
 void check_block_end();
 

@@ -86,6 +86,7 @@ std::optional<std::string> update_cell(Cell& cell, const CellAccess& access, con
                 describe(cell.written, Cell::Readers::thread), ", with no barrier between");
   }
   if (!access.write) {
+    cell.ever_read |= access.bytes;
     record_read(cell, access, order);
     return race;
   }
@@ -95,7 +96,7 @@ std::optional<std::string> update_cell(Cell& cell, const CellAccess& access, con
   }
   cell.written = access.now;
   cell.written_bytes = access.bytes;
-  cell.initialised_bytes |= access.bytes;
+  cell.ever_written |= access.bytes;
   cell.has_writer = true;
   cell.atomic = access.atomic;
   return race;

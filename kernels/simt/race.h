@@ -28,7 +28,8 @@ struct Cell {
   Moment read;
   std::uint8_t written_bytes : 2 = 0;  // by the last writer
   std::uint8_t read_bytes : 2 = 0;
-  std::uint8_t initialised_bytes : 2 = 0;  // by any writer
+  std::uint8_t ever_written : 2 = 0;  // bytes, by anybody
+  std::uint8_t ever_read : 2 = 0;
   bool has_writer : 1 = false;
   bool atomic : 1 = false;  // the last write was
   Readers readers = Readers::none;

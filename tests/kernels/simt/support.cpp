@@ -25,7 +25,9 @@ std::string describe(const simt::Settings& settings) {
 
 std::vector<int> marked_lines(const Mistake& mistake) {
   std::vector<int> result;
-  std::ifstream source(mistake.file);
+  // __FILE__ may be relative to wherever the compiler ran.
+  const std::string file = mistake.file;
+  std::ifstream source(SLIPWAY_SOURCE_DIR "/" + file.substr(file.rfind("tests/kernels/simt/")));
   std::string line;
   for (int number = 1; std::getline(source, line); ++number) {
     const auto at = line.find("// " + mistake.mark);
