@@ -24,6 +24,7 @@ if(SLIPWAY_GPU STREQUAL cuda)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
+  set_target_properties(slipway PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}")
   # nvcc knows none of the host compiler's options.
   get_target_property(host_options slipway_options INTERFACE_COMPILE_OPTIONS)
   set_target_properties(slipway_options PROPERTIES
