@@ -4,7 +4,9 @@
 import math
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -269,7 +271,6 @@ class DiskTest(RunTest):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000))
 
-        import subprocess
         done = subprocess.run(self.command("train", config, "--resume", "--threads", 1, "--set=train.epochs=3"),
                               cwd=self.directory, capture_output=True, text=True, preexec_fn=limit)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
@@ -281,6 +282,30 @@ class DiskTest(RunTest):
         self.train(config, "--resume", train__epochs=3)
         self.train(config, runs="whole", train__epochs=3)
         self.assert_same_run(self.path("runs/run"), self.path("whole/run"))
+
+    def test_a_disk_that_fills_up_loses_nothing(self):
+        """On file systems so small that another file is the first to find no room."""
+        in_namespace = ["unshare", "--map-root-user", "--mount"]
+        if subprocess.run([*in_namespace, "mount", "-t", "tmpfs", "tmpfs", self.directory], capture_output=True).returncode:
+            self.skipTest("needs the right to mount a file system")
+        config = self.write("run.yaml", TABLE.replace("linear: 8,", "linear: 300,"))
+        self.train(config, runs="whole", train__epochs=6)
+        train = " ".join(map(shlex.quote, self.command("train", config, "--runs=disk", "--threads=1", "--set=train.epochs=6")))
+        os.mkdir(self.path("disk"))
+        full = set()
+        for kilobytes in (30, 70, 90, 100):
+            script = f"""
+                mount -t tmpfs -o size={kilobytes}k tmpfs disk || exit 3
+                {train} >/dev/null 2>messages; [ $? = 1 ] || exit 4
+                mount -o remount,size=8M disk || exit 5
+                {train} --resume && cp -r disk/run run_{kilobytes}
+                """
+            subprocess.run([*in_namespace, "sh", "-c", script], cwd=self.directory, check=True, capture_output=True)
+            with open(self.path("messages"), encoding="utf-8") as file:
+                self.assertRegex(message := file.read(), r"^slipway train: cannot write disk/run/\S+: .*No space left on device")
+            full.add(os.path.splitext(message.split(": ")[1])[1])
+            self.assert_same_run(self.path(f"run_{kilobytes}"), self.path("whole/run"))
+        self.assertGreater(len(full), 1)
 
 
 if __name__ == "__main__":
