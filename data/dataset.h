@@ -72,6 +72,12 @@ class Dataset : public Component {
  public:
   static constexpr const char* kKind = "dataset";
 
+  /// What schema() will be but for names of classes, from the configuration and the headers of files, which
+  /// open reads anew; none if samples had to be read.
+  virtual std::optional<Schema> peek(const std::string& base_directory) const {
+    static_cast<void>(base_directory);
+    return std::nullopt;
+  }
   /// Finds and checks the files; relative paths start at `base_directory`. Called once, before all below.
   /// Missing or malformed files are UserErrors that name the file and line or byte.
   virtual void open(const std::string& base_directory) = 0;

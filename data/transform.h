@@ -20,8 +20,8 @@ class Transform : public Component {
 
   std::string feature;  // which input; "": the only one
 
-  /// Checks that the transform fits `input` and returns what it becomes. Called once, in order, before any
-  /// sample is seen.
+  /// Checks that the transform fits `input` and returns what it becomes. Called in order, before any
+  /// sample is seen; again for another description of the same data.
   virtual Feature bind(const Feature& input) = 0;
 
  protected:

@@ -20,8 +20,7 @@ class CrossEntropyLoss : public Loss {
 
   std::string_view activation() const override { return "softmax"; }
   ValueType target_type(const ValueType& output) const override {
-    require_user(output.shape.rank() >= 2, "cross_entropy: expects logits [batch, classes, ...], got ",
-                 output);
+    require(output.shape.rank() >= 2, "expects logits [batch, classes, ...], got ", output);
     return {DType::int64, output.shape.without(1)};
   }
 

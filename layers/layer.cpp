@@ -12,34 +12,39 @@ void Layer::expect_rank(const Scope& scope, Value input, int rank, const char* f
   require(scope.shape(input).rank() == rank, "input has shape ", scope.shape(input), ", expected ", form);
 }
 
-template <class Visit>
-void LayerList::for_each(const Scope& scope, Visit&& visit) const {
-  const SourcePosition around = scope.graph().position();
-  std::map<std::string, int> numbers;
-  for (const Slot<Layer>& layer : layers_) {
-    const int number = ++numbers[layer.name];
-    const std::string name = layer->name.empty() ? text(layer.name, '_', number) : layer->name;
-    scope.graph().set_position(layer.where);
-    try {
-      visit(*layer, scope.child(name));
-    } catch (const UserError&) {
-      throw;  // names its place already
-    } catch (const Error& error) {
-      throw UserError(text(layer.where, ": ", layer.name, " '", scope.qualified(name), "': ", error.what()));
-    }
-  }
-  scope.graph().set_position(around);
+std::optional<Value> LayerList::build_layer(const Scope& scope, const Slot<Layer>& layer, Numbers& numbers,
+                                            Value input) {
+  const int number = ++numbers[layer.name];
+  if (!layer || layer->flawed) return std::nullopt;  // reported by whoever read the configuration
+  const Scope inner = scope.child(layer->name.empty() ? text(layer.name, '_', number) : layer->name);
+  Value output;
+  const bool built = scope.attempt(layer.where, text(layer.name, " '", inner.path(), "'"),
+                                   [&] { output = layer->build(inner, input); });
+  return built ? std::optional(output) : std::nullopt;
 }
 
 Value LayerList::build(const Scope& scope, Value input) const {
-  for_each(scope, [&](const Layer& layer, const Scope& inner) { input = layer.build(inner, input); });
+  Numbers numbers;
+  bool guess = false;    // a layer had a mistake, so that the next one may not get to read `input`
+  ConfigErrors unheard;  // of layers that read a guess
+  for (const Slot<Layer>& layer : layers_) {
+    const std::optional<Value> output =
+        build_layer(guess ? scope.reporting_to(unheard) : scope, layer, numbers, input);
+    if (output) input = *output;
+    guess = !output || (guess && !layer->decides_shape());
+  }
+  if (guess) throw AlreadyReported();
   return input;
 }
 
 std::vector<Value> LayerList::build_each(const Scope& scope, Value input) const {
+  Numbers numbers;
   std::vector<Value> outputs;
-  for_each(scope,
-           [&](const Layer& layer, const Scope& inner) { outputs.push_back(layer.build(inner, input)); });
+  for (const Slot<Layer>& layer : layers_) {
+    if (const std::optional<Value> output = build_layer(scope, layer, numbers, input))
+      outputs.push_back(*output);
+  }
+  if (outputs.size() < layers_.size()) throw AlreadyReported();
   return outputs;
 }
 

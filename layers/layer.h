@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ class Layer : public Component {
   /// Appends this layer to the scope's graph and returns its output. The scope's path is the layer's own
   /// name. Values are [batch, features...] or [batch, channels, height, width].
   virtual Value build(const Scope& scope, Value input) const = 0;
+  /// Whether the shape of the output hardly depends on that of the input, so that what follows can be checked
+  /// even if a layer before has a mistake.
+  virtual bool decides_shape() const { return false; }
 
   std::string name;  // given in the configuration; "" takes the kind's name and a number
 
@@ -38,17 +42,20 @@ class LayerList {
     visit.field(name, layers_, info);
   }
   /// Builds the layers inside `scope`, each named by the user or by kind and number: "conv2d_2" is the second
-  /// conv2d of this list.
+  /// conv2d of this list. A mistake is a UserError that names the layer and its place; if the scope takes
+  /// mistakes, building goes on behind it as far as shapes are known, and throws AlreadyReported if that of
+  /// the output is not.
   Value build(const Scope& scope, Value input) const;
-  /// Builds the layers side by side: each reads `input`.
+  /// Builds the layers side by side: each reads `input`. Mistakes as in build().
   std::vector<Value> build_each(const Scope& scope, Value input) const;
   bool empty() const { return layers_.empty(); }
   const std::vector<Slot<Layer>>& layers() const { return layers_; }
 
  private:
-  /// Calls visit(layer, its scope); errors name the layer and its place.
-  template <class Visit>
-  void for_each(const Scope& scope, Visit&& visit) const;
+  using Numbers = std::map<std::string, int>;  // of the layers so far, by kind
+  /// None if the layer has a mistake, which was reported.
+  static std::optional<Value> build_layer(const Scope& scope, const Slot<Layer>& layer, Numbers& numbers,
+                                          Value input);
 
   std::vector<Slot<Layer>> layers_;
 };

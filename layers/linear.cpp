@@ -23,6 +23,8 @@ class LinearLayer : public Layer {
                      std::move(inputs));
   }
 
+  bool decides_shape() const override { return true; }  // of all axes but the leading ones
+
  private:
   std::int64_t features_ = 0;
   WeightAndBias affine_;

@@ -14,7 +14,7 @@ class Loss : public Component {
   static constexpr const char* kKind = "loss";
 
   /// The target that this loss wants for a model's output, so that a dataset can be refused before it is
-  /// read. UserError if the output itself does not suit.
+  /// read. Error if the output itself does not suit.
   virtual ValueType target_type(const ValueType& output) const = 0;
   /// Appends the loss and returns it: the mean over the batch, a scalar of the output's dtype. In
   /// Mode::training it has a gradient with respect to `output`. UserError if the types don't suit.

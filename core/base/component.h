@@ -29,6 +29,7 @@ class Component {
   virtual void check(ConfigErrors& errors) const { static_cast<void>(errors); }
 
   SourcePosition where;  // of the component in the configuration
+  bool flawed = false;   // the configuration has a mistake in its settings, those of components in it apart
 };
 
 /// What a field accepts and what its documentation says. Bounds are inclusive unless `above` is set.

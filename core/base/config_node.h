@@ -80,6 +80,8 @@ class ConfigErrors {
  public:
   /// The same mistake at the same place is kept once: an alias or a block may be read several times.
   void add(const SourcePosition& where, std::string_view message);
+  /// A mistake whose text names its place already; `where` puts it in order.
+  void add_placed(const SourcePosition& where, std::string message) { insert(where, std::move(message)); }
   void add_all(const ConfigErrors& other);
   bool empty() const { return messages_.empty(); }
   /// "FILE:LINE:COLUMN: message" each, in file order.

@@ -92,7 +92,9 @@ class FieldReader : public FieldVisitor {
   FieldReader(const ConfigNode& mapping, const Subject& subject, ConfigErrors& errors)
       : mapping_(mapping), subject_(subject), errors_(errors) {}
 
-  bool ok() const { return ok_; }
+  /// Whether there was no mistake, in this component and in those inside it.
+  bool ok() const { return own_ok_ && children_ok_; }
+  bool own_ok() const { return own_ok_; }
 
   void field(const char* name, bool& value, const FieldInfo& info) override {
     read_one(name, FieldType::boolean, value, info);
@@ -128,15 +130,15 @@ class FieldReader : public FieldVisitor {
     const ConfigNode::Entry* entry = find(name, FieldType::component, info);
     if (entry == nullptr && info.required) return;
     const SourcePosition& where = entry ? entry->where : subject_.where;
-    ok_ &= read_fields(entry ? entry->value : ConfigNode::make_null(where), {label(name), where}, value,
-                       errors_);
+    children_ok_ &= read_fields(entry ? entry->value : ConfigNode::make_null(where), {label(name), where},
+                                value, errors_);
   }
   void field(const char* name, ComponentSlot& value, const FieldInfo& info) override {
     const ConfigNode::Entry* entry = find(name, FieldType::slot, info, value.kind);
     if (entry != nullptr && entry->value.is_null() && info.required) {
       mistake(name, entry->value, expectation(FieldType::slot, info, value.kind));
     } else if (entry != nullptr) {
-      ok_ &= read_chosen(entry->value, value, errors_);
+      children_ok_ &= read_chosen(entry->value, value, errors_);
     } else if (value) {
       value.where = value.component->where = subject_.where;
     }
@@ -165,7 +167,7 @@ class FieldReader : public FieldVisitor {
       if (item.is_null()) {
         mistake(name, item, expectation(FieldType::slot, info, &kind));
       } else {
-        ok_ &= read_chosen(item, slot, errors_);
+        children_ok_ &= read_chosen(item, slot, errors_);
       }
     }
   }
@@ -177,7 +179,7 @@ class FieldReader : public FieldVisitor {
 
   void mistake(const char* name, const ConfigNode& node, const std::string& expected) {
     errors_.add(node.where(), text(label(name), ": expected ", expected, ", got ", found_text(node)));
-    ok_ = false;
+    own_ok_ = false;
   }
 
   const ConfigNode::Entry* find(const char* name, FieldType type, const FieldInfo& info,
@@ -187,7 +189,7 @@ class FieldReader : public FieldVisitor {
     if (info.required) {
       errors_.add(subject_.where, text(subject_.prefix(), "missing key '", name, "', expected ",
                                        expectation(type, info, kind)));
-      ok_ = false;
+      own_ok_ = false;
     }
     return nullptr;
   }
@@ -201,7 +203,7 @@ class FieldReader : public FieldVisitor {
       value = std::move(read);
     } else if (is_typed && !info.choices.empty()) {
       errors_.add(node.where(), text(label(name), ": ", unknown_name("value", node.scalar(), info.choices)));
-      ok_ = false;
+      own_ok_ = false;
     } else {
       mistake(name, node, expectation(type, info));
     }
@@ -237,7 +239,7 @@ class FieldReader : public FieldVisitor {
   const ConfigNode& mapping_;
   const Subject& subject_;
   ConfigErrors& errors_;
-  bool ok_ = true;
+  bool own_ok_ = true, children_ok_ = true;
 };
 
 /// The node as a mapping of fields: itself, the positional field alone, or nothing set. Null kind after a
@@ -306,13 +308,18 @@ bool read_fields(const ConfigNode& node, const Subject& subject, Component& comp
   component.where = subject.where;
   const std::vector<FieldSummary> fields = list_fields(component);
   const ConfigNode mapping = as_mapping(node, subject, fields, errors);
+  component.flawed = true;
   if (!mapping.is_mapping()) return false;
   const bool keys_known = check_keys(mapping, subject, fields, errors);
   FieldReader reader(mapping, subject, errors);
   component.fields(reader);
-  const bool ok = keys_known && reader.ok();
-  if (ok) component.check(errors);
-  return ok;
+  component.flawed = !keys_known || !reader.own_ok();
+  if (component.flawed || !reader.ok()) return false;
+  ConfigErrors found;
+  component.check(found);
+  component.flawed = !found.empty();
+  errors.add_all(found);
+  return true;
 }
 
 void read_component(const ConfigNode& node, Component& component, ConfigErrors& errors) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,12 @@ namespace slipway {
 /// How a variable gets its first values: fills a host tensor, drawing from `random` if it wants to.
 using Initialize = std::function<void(const TensorView&, RandomSequence& random)>;
 
+/// Thrown where building cannot go on because of a mistake that Scope::Options::errors holds already.
+class AlreadyReported : public UserError {
+ public:
+  AlreadyReported() : UserError("the mistake was reported already") {}
+};
+
 /// Where a layer builds: the graph, the mode, and the dotted path that names what it adds.
 class Scope {
  public:
@@ -19,6 +26,7 @@ class Scope {
     Mode mode = Mode::training;
     DType dtype = DType::float32;  // of parameters and activations
     std::uint64_t seed = 1;
+    ConfigErrors* errors = nullptr;  // takes mistakes, so that all are found; null: the first is thrown
   };
   Scope(Graph& graph, Options options, std::string path = "")
       : graph_(&graph), options_(options), path_(std::move(path)) {}
@@ -37,6 +45,18 @@ class Scope {
   std::uint64_t key(const std::string& purpose) const {
     return random_key(options_.seed, qualified(purpose));
   }
+
+  /// The same place, whose mistakes go to `errors`.
+  Scope reporting_to(ConfigErrors& errors) const {
+    Options options = options_;
+    options.errors = &errors;
+    return {*graph_, options, path_};
+  }
+  /// Runs `build` for a part of the model ("linear 'fc1'") that stands at `where`: its nodes carry this
+  /// place, and so does a mistake in it. Returns whether it was built; without Options::errors a mistake is
+  /// thrown as a UserError instead.
+  bool attempt(const SourcePosition& where, const std::string& part,
+               const std::function<void()>& build) const;
 
   struct Parameter {
     std::string name;  // "weight"

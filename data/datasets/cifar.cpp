@@ -41,6 +41,7 @@ class CifarBase : public ArrayDataset {
     visit.field("part", part, {.help = "the 50,000 or the 10,000 samples", .choices = {"train", "test"}});
   }
 
+  std::optional<Schema> peek(const std::string&) const override { return schema_of(variant().labels); }
   void open(const std::string& base_directory) override {
     const Variant variant = this->variant();
     fs::path directory = resolve_path(base_directory, path);
@@ -64,15 +65,23 @@ class CifarBase : public ArrayDataset {
     }
     std::vector<std::string> names = read_names(directory / variant.names_file, variant.format.classes);
     if (names.empty()) names = variant.labels;
-    const Feature image{
-        .name = "image", .kind = Feature::Kind::image, .dtype = DType::uint8, .shape = {3, 32, 32}};
-    const Feature label{
-        .name = "label", .kind = Feature::Kind::label, .dtype = DType::int64, .shape = {}, .labels = names};
-    set({.inputs = {image}, .targets = {label}}, {images, labels});
+    set(schema_of(std::move(names)), {images, labels});
   }
 
  protected:
   virtual Variant variant() const = 0;
+
+ private:
+  static Schema schema_of(std::vector<std::string> labels) {
+    const Feature image{
+        .name = "image", .kind = Feature::Kind::image, .dtype = DType::uint8, .shape = {3, 32, 32}};
+    const Feature label{.name = "label",
+                        .kind = Feature::Kind::label,
+                        .dtype = DType::int64,
+                        .shape = {},
+                        .labels = std::move(labels)};
+    return {.inputs = {image}, .targets = {label}};
+  }
 };
 
 class Cifar10 : public CifarBase {

@@ -49,6 +49,20 @@ class Hdf5 : public Dataset {
          .min = 0});
   }
 
+  std::optional<Schema> peek(const std::string& base_directory) const override {
+    const hdf5::File file = hdf5::File::open(resolve_path(base_directory, path));
+    Schema schema;
+    for (const std::string& input : inputs)
+      schema.inputs.push_back(input_feature(file.dataset(input), input));
+    for (const std::string& target : targets) {
+      if (is_input(target))
+        schema.reconstructed = target;
+      else
+        schema.targets.push_back(target_feature(file.dataset(target), target));
+    }
+    return schema;
+  }
+
   void open(const std::string& base_directory) override {
     const std::string name = resolve_path(base_directory, path);
     const hdf5::File file = hdf5::File::open(name);
@@ -57,10 +71,10 @@ class Hdf5 : public Dataset {
     for (const std::string& input : inputs) add_input(file, input, budget);
     for (const std::string& target : targets) {
       if (expected() != nullptr && !file.contains(target)) continue;  // data to predict from need none
-      if (std::find(inputs.begin(), inputs.end(), target) == inputs.end())
-        add_target(file, target);
-      else
+      if (is_input(target))
         reconstruct(target);
+      else
+        add_target(file, target);
     }
   }
 
@@ -85,25 +99,49 @@ class Hdf5 : public Dataset {
   }
 
  private:
-  void check_size(const hdf5::Dataset& data) {
+  bool is_input(const std::string& name) const {
+    return std::find(inputs.begin(), inputs.end(), name) != inputs.end();
+  }
+
+  /// Of a dataset [samples, ...] as it lies in the file.
+  static Feature input_feature(const hdf5::Dataset& data, const std::string& name) {
+    const Shape shape = sample_shape(data);
+    const bool image = shape.rank() == 3 && (shape[0] == 1 || shape[0] == 3) &&
+                       (data.dtype() == DType::uint8 || data.dtype() == DType::float32);
+    return {.name = name,
+            .kind = image ? Feature::Kind::image : Feature::Kind::tensor,
+            .dtype = data.dtype(),
+            .shape = shape};
+  }
+  static Feature target_feature(const hdf5::Dataset& data, const std::string& name) {
+    Feature feature{.name = name, .dtype = data.dtype(), .shape = sample_shape(data)};
+    if (feature.shape.rank() > 0) return feature;
+    if (is_floating(data.dtype())) {
+      feature.shape = {1};  // one number a sample: [batch, 1], as a regression has it
+    } else {
+      feature.kind = Feature::Kind::label;
+      feature.dtype = DType::int64;
+    }
+    return feature;
+  }
+  static Shape sample_shape(const hdf5::Dataset& data) {
     const Shape& shape = data.shape();
     require_user(shape.rank() >= 1 && shape.elements() > 0, data.describe(), ": has shape ", shape,
                  ", expected [samples, ...] with one sample at least");
-    if (sources_.empty()) size_ = shape[0];
-    require_user(shape[0] == size_, data.describe(), ": has ", shape[0], " samples, ", inputs[0], " has ",
+    return shape.without(0);
+  }
+
+  void check_size(const hdf5::Dataset& data) {
+    const std::int64_t samples = data.shape()[0];
+    if (sources_.empty()) size_ = samples;
+    require_user(samples == size_, data.describe(), ": has ", samples, " samples, ", inputs[0], " has ",
                  size_);
   }
 
   void add_input(const hdf5::File& file, const std::string& name, std::int64_t& budget) {
     hdf5::Dataset data = file.dataset(name);
+    schema_.inputs.push_back(input_feature(data, name));
     check_size(data);
-    const Shape shape = data.shape().without(0);
-    const bool image = shape.rank() == 3 && (shape[0] == 1 || shape[0] == 3) &&
-                       (data.dtype() == DType::uint8 || data.dtype() == DType::float32);
-    schema_.inputs.push_back({.name = name,
-                              .kind = image ? Feature::Kind::image : Feature::Kind::tensor,
-                              .dtype = data.dtype(),
-                              .shape = shape});
     const auto bytes = static_cast<std::int64_t>(ValueType(data.dtype(), data.shape()).bytes());
     Tensor memory;
     if (bytes <= budget) {
@@ -123,18 +161,14 @@ class Hdf5 : public Dataset {
   /// Targets are small, so they are kept in memory.
   void add_target(const hdf5::File& file, const std::string& name) {
     hdf5::Dataset data = file.dataset(name);
+    Feature feature = target_feature(data, name);
     check_size(data);
     Tensor values = data.read();
-    Feature feature{.name = name, .dtype = values.dtype(), .shape = values.shape().without(0)};
-    if (!is_floating(values.dtype()) && feature.shape.rank() == 0) {
+    if (feature.kind == Feature::Kind::label) {
       values = values.cast(DType::int64);
-      feature.kind = Feature::Kind::label;
-      feature.dtype = DType::int64;
       feature.labels = classes(values.as<std::int64_t>(), data.describe());
-    } else if (feature.shape.rank() == 0) {
-      feature.shape = {1};  // one number a sample: [batch, 1], as a regression has it
-      values = values.reshaped(values.shape().inserted(1, 1));
     }
+    values = values.reshaped(feature.shape.inserted(0, size_));
     schema_.targets.push_back(std::move(feature));
     sources_.push_back({std::move(values), std::move(data)});
   }

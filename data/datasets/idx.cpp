@@ -29,28 +29,35 @@ struct LabelledFiles {
 class IdxBase : public ArrayDataset {
  protected:
   void load(const LabelledFiles& files, std::vector<std::string> labels) {
-    Tensor inputs = read_idx(files.inputs);
-    const Tensor classes = read_idx(files.labels);
-    const Shape shape = inputs.shape();
-    require_user(shape.rank() >= 2, files.inputs, ": holds ", inputs.type(),
-                 ", expected samples of at least one axis");
-    require_user(classes.shape().rank() != 1 || classes.shape()[0] == shape[0], files.labels, ": holds ",
-                 classes.shape()[0], " labels, ", files.inputs, " holds ", shape[0], " samples");
-    const bool image = shape.rank() == 3;
-    if (image) inputs = inputs.reshaped(shape.inserted(1, 1));
+    const Tensor inputs = read_idx(files.inputs), classes = read_idx(files.labels);
+    const std::int64_t samples = inputs.shape()[0];
+    require_user(classes.shape().rank() != 1 || classes.shape()[0] == samples, files.labels, ": holds ",
+                 classes.shape()[0], " labels, ", files.inputs, " holds ", samples, " samples");
     if (labels.empty() && expected() != nullptr) labels = expected()->targets.at(0).labels;
     if (labels.empty()) labels = numbered_labels(count_classes(classes));
     const Tensor targets = to_labels(classes, files.labels, static_cast<std::int64_t>(labels.size()));
+    Schema schema = schema_of(files, inputs.type(), std::move(labels));
+    const Shape shape = schema.inputs[0].shape.inserted(0, samples);
+    set(std::move(schema), {inputs.reshaped(shape), targets});
+  }
+
+  /// `inputs` is what read_idx gives.
+  static Schema schema_of(const LabelledFiles& files, const ValueType& inputs,
+                          std::vector<std::string> labels) {
+    require_user(inputs.shape.rank() >= 2, files.inputs, ": holds ", inputs,
+                 ", expected samples of at least one axis");
+    const bool image = inputs.shape.rank() == 3;
+    const Shape sample = inputs.shape.without(0);
     const Feature input{.name = image ? "image" : "input",
                         .kind = image ? Feature::Kind::image : Feature::Kind::tensor,
-                        .dtype = inputs.dtype(),
-                        .shape = inputs.shape().without(0)};
+                        .dtype = inputs.dtype,
+                        .shape = image ? sample.inserted(0, 1) : sample};
     const Feature target{.name = "label",
                          .kind = Feature::Kind::label,
                          .dtype = DType::int64,
                          .shape = {},
                          .labels = std::move(labels)};
-    set({.inputs = {input}, .targets = {target}}, {inputs, targets});
+    return {.inputs = {input}, .targets = {target}};
   }
 
  private:
@@ -75,8 +82,15 @@ class Idx : public IdxBase {
     visit.field("classes", classes, {.help = "names of the classes; empty: \"0\" to the largest label"});
   }
 
-  void open(const std::string& base_directory) override {
-    load({resolve_path(base_directory, inputs_path), resolve_path(base_directory, labels_path)}, classes);
+  std::optional<Schema> peek(const std::string& base_directory) const override {
+    const LabelledFiles found = files(base_directory);
+    return schema_of(found, read_idx_type(found.inputs), classes);
+  }
+  void open(const std::string& base_directory) override { load(files(base_directory), classes); }
+
+ private:
+  LabelledFiles files(const std::string& base_directory) const {
+    return {resolve_path(base_directory, inputs_path), resolve_path(base_directory, labels_path)};
   }
 };
 
@@ -93,13 +107,18 @@ class Mnist : public IdxBase {
     visit.field("classes", classes, {.help = "names of the classes, for other data in the same files"});
   }
 
-  void open(const std::string& base_directory) override {
-    const std::string directory = resolve_path(base_directory, path);
-    const std::string prefix = part == "train" ? "train" : "t10k";
-    load({find(directory, prefix + "-images", "idx3"), find(directory, prefix + "-labels", "idx1")}, classes);
+  std::optional<Schema> peek(const std::string& base_directory) const override {
+    const LabelledFiles found = files(base_directory);
+    return schema_of(found, read_idx_type(found.inputs), classes);
   }
+  void open(const std::string& base_directory) override { load(files(base_directory), classes); }
 
  private:
+  LabelledFiles files(const std::string& base_directory) const {
+    const std::string directory = resolve_path(base_directory, path);
+    const std::string prefix = part == "train" ? "train" : "t10k";
+    return {find(directory, prefix + "-images", "idx3"), find(directory, prefix + "-labels", "idx1")};
+  }
   static std::string find(const std::string& directory, const std::string& stem, const std::string& rank) {
     for (const char* separator : {"-", "."}) {
       for (const char* suffix : {"", ".gz"}) {

@@ -51,6 +51,7 @@ class ImageFolder : public Dataset {
     visit.field("cache", cache, {.help = "keep decoded images in memory"});
   }
 
+  std::optional<Schema> peek(const std::string&) const override { return schema(); }
   void open(const std::string& base_directory) override {
     directory_ = resolve_path(base_directory, path);
     const auto folders =

@@ -28,6 +28,7 @@ class RandomDataset : public Dataset {
       errors.add(where, text("random: a shape has at most ", kMaxRank - 1, " sizes"));
   }
 
+  std::optional<Schema> peek(const std::string&) const override { return schema(); }
   void open(const std::string&) override {}
   Schema schema() const override {
     Feature input{.name = "input", .shape = Shape(std::span<const std::int64_t>(shape))};

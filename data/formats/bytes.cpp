@@ -18,7 +18,7 @@ constexpr std::size_t kLargestRead = std::size_t{1} << 30;  // gzread counts in 
 
 }  // namespace
 
-Tensor read_file(const std::string& path) {
+Tensor read_file(const std::string& path, std::size_t most) {
   std::error_code failure;
   require_user(!std::filesystem::is_directory(path, failure), path, ": is a directory, expected a file");
   errno = 0;
@@ -27,9 +27,9 @@ Tensor read_file(const std::string& path) {
   gzbuffer(file.get(), 1 << 18);
   const auto on_disk = std::filesystem::file_size(path, failure);
   // One byte more than the file has, so that the end is seen without growing.
-  std::size_t capacity = failure ? 1 << 16 : static_cast<std::size_t>(on_disk) + 1, size = 0;
+  std::size_t capacity = std::min(most, failure ? 1 << 16 : static_cast<std::size_t>(on_disk) + 1), size = 0;
   Tensor bytes(DType::uint8, Shape{static_cast<std::int64_t>(capacity)});
-  for (;;) {
+  while (size < most) {
     const std::size_t wanted = std::min(capacity - size, kLargestRead);
     const int count = gzread(file.get(), bytes.view().data + size, static_cast<unsigned>(wanted));
     int code = Z_OK;
@@ -39,8 +39,8 @@ Tensor read_file(const std::string& path) {
                  ": ", code == Z_ERRNO ? std::strerror(errno) : problem);
     if (count == 0) break;
     size += static_cast<std::size_t>(count);
-    if (size < capacity) continue;
-    capacity *= 2;
+    if (size < capacity || size == most) continue;
+    capacity = std::min(most, 2 * capacity);
     Tensor larger(DType::uint8, Shape{static_cast<std::int64_t>(capacity)});
     std::memcpy(larger.view().data, bytes.view().data, size);
     bytes = larger;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -11,8 +12,9 @@ namespace slipway {
 
 using Bytes = std::span<const std::byte>;
 
-/// The bytes of a file as uint8[size]; a gzip file is unpacked. Unreadable or damaged: UserError.
-Tensor read_file(const std::string& path);
+/// The bytes of a file as uint8[size], at most the first `most`; a gzip file is unpacked. Unreadable or
+/// damaged: UserError.
+Tensor read_file(const std::string& path, std::size_t most = std::numeric_limits<std::size_t>::max());
 /// `bytes` as uint8[size].
 Tensor to_tensor(Bytes bytes);
 inline Bytes bytes_of(const Tensor& tensor) { return {tensor.view().data, tensor.type().bytes()}; }

@@ -48,26 +48,37 @@ void convert(Bytes from, std::span<T> to) {
   }
 }
 
+struct Header {
+  ElementType element;
+  Shape shape;
+  std::size_t bytes;  // of the elements
+};
+
+Header parse_header(ByteReader& reader) {
+  const std::string& name = reader.name();
+  const std::uint8_t zero = reader.u8("the magic number"), zero_too = reader.u8("the magic number");
+  require_user(zero == 0 && zero_too == 0, name,
+               ": byte 0: not an IDX file, which starts with two zero bytes");
+  Header header{.element = element_type(reader.u8("the element type"), name), .shape = {}, .bytes = 0};
+  const int rank = reader.u8("the rank");
+  require_user(rank >= 1 && rank < kMaxRank, name, ": byte 3: rank ", rank, ", expected 1 to ", kMaxRank - 1);
+  header.bytes = header.element.bytes;
+  for (int axis = 0; axis < rank; ++axis) {
+    const std::uint32_t size = reader.big_endian_u32("a size");
+    require_user(size > 0, name, ": byte ", reader.position() - 4, ": a size of 0, expected at least 1");
+    const bool overflow = __builtin_mul_overflow(header.bytes, std::size_t{size}, &header.bytes);
+    require_user(!overflow && header.bytes <= (std::size_t{1} << 62), name, ": byte ", reader.position() - 4,
+                 ": sizes whose product no memory can hold");
+    header.shape.push_back(size);
+  }
+  return header;
+}
+
 }  // namespace
 
 Tensor parse_idx(const Tensor& file, const std::string& name) {
   ByteReader reader(bytes_of(file), name);
-  const std::uint8_t zero = reader.u8("the magic number"), zero_too = reader.u8("the magic number");
-  require_user(zero == 0 && zero_too == 0, name,
-               ": byte 0: not an IDX file, which starts with two zero bytes");
-  const ElementType element = element_type(reader.u8("the element type"), name);
-  const int rank = reader.u8("the rank");
-  require_user(rank >= 1 && rank < kMaxRank, name, ": byte 3: rank ", rank, ", expected 1 to ", kMaxRank - 1);
-  Shape shape;
-  std::size_t bytes = element.bytes;
-  for (int axis = 0; axis < rank; ++axis) {
-    const std::uint32_t size = reader.big_endian_u32("a size");
-    require_user(size > 0, name, ": byte ", reader.position() - 4, ": a size of 0, expected at least 1");
-    const bool overflow = __builtin_mul_overflow(bytes, std::size_t{size}, &bytes);
-    require_user(!overflow && bytes <= (std::size_t{1} << 62), name, ": byte ", reader.position() - 4,
-                 ": sizes whose product no memory can hold");
-    shape.push_back(size);
-  }
+  const auto [element, shape, bytes] = parse_header(reader);
   const std::size_t start = reader.position();
   const Bytes elements = reader.take(bytes, "the data");
   require_user(reader.remaining() == 0, name, ": byte ", reader.position(), ": shape ", shape,
@@ -86,5 +97,13 @@ Tensor parse_idx(const Tensor& file, const std::string& name) {
 }
 
 Tensor read_idx(const std::string& path) { return parse_idx(read_file(path), path); }
+
+ValueType read_idx_type(const std::string& path) {
+  constexpr std::size_t kLongest = 4 + 4 * kMaxRank;
+  const Tensor start = read_file(path, kLongest);
+  ByteReader reader(bytes_of(start), path);
+  const Header header = parse_header(reader);
+  return {header.element.dtype, header.shape};
+}
 
 }  // namespace slipway

@@ -13,5 +13,7 @@ namespace slipway {
 Tensor parse_idx(const Tensor& file, const std::string& name);
 /// The same of a file, plain or gzip.
 Tensor read_idx(const std::string& path);
+/// What read_idx returns, from the file's header alone.
+ValueType read_idx_type(const std::string& path);
 
 }  // namespace slipway

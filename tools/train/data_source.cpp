@@ -19,10 +19,12 @@ std::shared_ptr<const Dataset> opened_like(const Slot<Dataset>& slot, const std:
 
 }  // namespace
 
-DataSource::DataSource(RunConfig& config, const std::string& base_directory)
+DataSource::DataSource(RunConfig& config, const std::string& base_directory, const Check& check)
     : base_directory_(
           std::filesystem::absolute(base_directory.empty() ? "." : base_directory).lexically_normal()) {
   DataConfig& data = config.data;
+  const std::optional<Schema> peeked = check ? data.train->peek(base_directory_) : std::nullopt;
+  if (peeked) check(Pipeline(*peeked, data.transforms));
   data.train->open(base_directory_);
   train_ = shared(data.train);
   require_user(train_->size() > 0, data.train.where,
@@ -35,6 +37,7 @@ DataSource::DataSource(RunConfig& config, const std::string& base_directory)
     validation_ = parts.held_out;
   }
   pipeline_ = std::make_shared<Pipeline>(train_->schema(), data.transforms);
+  if (check && !peeked) check(*pipeline_);
 }
 
 const std::shared_ptr<const Dataset>& DataSource::part(Part part) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +14,12 @@ class DataSource {
  public:
   enum class Part { train, validation, test };
 
+  /// Sees the types of all features, but no names of classes.
+  using Check = std::function<void(const Pipeline&)>;
   /// Opens what the configuration names; relative paths start at `base_directory`. Mistakes are UserErrors.
-  DataSource(RunConfig& config, const std::string& base_directory);
+  /// `check` is called before samples are read, if files say what they hold without that; else before
+  /// anything is computed from them.
+  DataSource(RunConfig& config, const std::string& base_directory, const Check& check = {});
 
   /// Null if the configuration has no such part; `test` falls back to validation.
   const std::shared_ptr<const Dataset>& part(Part part) const;

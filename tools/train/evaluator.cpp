@@ -33,12 +33,9 @@ Executor& Evaluator::executor(std::int64_t batch_size) {
   const Model::Options options{.mode = Mode::evaluation, .batch_size = batch_size};
   Model::Evaluation built = model_.evaluation(options);
   const Scope scope = model_.scope(built.graph, options);
-  const std::vector<Slot<Metric>>& metrics = model_.config().metrics;
-  for (std::size_t i = 0; i < metrics.size(); ++i) {
-    built.graph.set_position(metrics[i].where);
-    const std::vector<Value> sums =
-        metrics[i]->build(scope.child(metrics[i].name), built.output, built.target);
-    for (std::size_t k = 0; k < sums.size(); ++k) built.graph.output(sum_name(i, k), sums[k]);
+  const std::vector<std::vector<Value>> sums = model_.add_metrics(scope, built);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    for (std::size_t k = 0; k < sums[i].size(); ++k) built.graph.output(sum_name(i, k), sums[i][k]);
   }
   Graph graph = optimize(std::move(built.graph), stream_, variables_);
   variables_.allocate(graph);

@@ -32,28 +32,59 @@ Model::Forward Model::forward(const Options& options) const {
       forward.graph.input(feature.name, {feature.dtype, feature.shape.inserted(0, options.batch_size)});
   forward.prepared = preprocess(root, forward.input, pipeline_.steps(0));
   forward.output = config_.model.build(root, forward.prepared);
-  forward.graph.set_position({});
   return forward;
 }
 
 Model::Evaluation Model::evaluation(const Options& options) const {
   Evaluation model{forward(options), {}, {}};
-  Graph& graph = model.graph;
+  add_loss(scope(model.graph, options), model);
+  model.graph.output("loss", model.loss);
+  model.graph.output("output", model.output);
+  return model;
+}
+
+void Model::add_loss(const Scope& scope, Evaluation& model) const {
   const Feature& feature = pipeline_.batch().target();
   const bool reconstructs = pipeline_.batch().targets.empty();
-  const ValueType type = reconstructs
-                             ? graph.type(model.prepared)
-                             : ValueType(feature.dtype, feature.shape.inserted(0, options.batch_size));
-  const ValueType expected = config_.loss->target_type(graph.type(model.output));
-  require_user(expected.dtype == type.dtype && expected.shape == type.shape, config_.loss.where, ": ",
-               config_.loss.name, ": for an output of type ", graph.type(model.output),
-               " the target must be ", expected, ", but the dataset's '", feature.name, "' is ", type);
-  model.target = reconstructs ? model.prepared : graph.input(feature.name, type);
-  const Scope scope = this->scope(graph, options);
-  model.loss = config_.loss->build(scope.child("loss"), model.output, model.target);
-  graph.output("loss", model.loss);
-  graph.output("output", model.output);
-  return model;
+  const ValueType& prepared = scope.type(model.prepared);
+  const ValueType type =
+      reconstructs ? prepared : ValueType(feature.dtype, feature.shape.inserted(0, prepared.shape[0]));
+  scope.attempt(config_.loss.where, config_.loss.name, [&] {
+    const ValueType expected = config_.loss->target_type(scope.type(model.output));
+    require(expected.dtype == type.dtype && expected.shape == type.shape, "for an output of type ",
+            scope.type(model.output), " the target must be ", expected, ", but the dataset's '", feature.name,
+            "' is ", type);
+    model.target = reconstructs ? model.prepared : scope.graph().input(feature.name, type);
+    model.loss = config_.loss->build(scope.child("loss"), model.output, model.target);
+  });
+}
+
+std::vector<std::vector<Value>> Model::add_metrics(const Scope& scope, const Evaluation& model) const {
+  std::vector<std::vector<Value>> sums;
+  for (const Slot<Metric>& metric : config_.metrics) {
+    sums.emplace_back();
+    if (!metric || metric->flawed) continue;  // reported by whoever read the configuration
+    scope.attempt(metric.where, metric.name,
+                  [&] { sums.back() = metric->build(scope.child(metric.name), model.output, model.target); });
+  }
+  return sums;
+}
+
+void Model::check(ConfigErrors& errors) const {
+  const Options options{.mode = Mode::training, .batch_size = config_.train.batch_size};
+  Evaluation model;
+  const Scope scope = this->scope(model.graph, options).reporting_to(errors);
+  const Feature& seen = pipeline_.model().inputs[0];
+  model.prepared = model.graph.input(seen.name, {is_floating(seen.dtype) ? options.dtype : seen.dtype,
+                                                 seen.shape.inserted(0, options.batch_size)});
+  try {
+    model.output = config_.model.build(scope, model.prepared);
+  } catch (const AlreadyReported&) {
+    return;
+  }
+  if (!config_.loss || config_.loss->flawed) return;
+  add_loss(scope, model);
+  if (model.target) add_metrics(scope, model);
 }
 
 std::vector<Value> trainable_variables(const Graph& graph, const std::vector<std::string>& freeze) {

@@ -13,7 +13,7 @@ namespace slipway {
 /// The network of a configuration, ready to be built for any batch size, mode and precision.
 class Model {
  public:
-  /// `pipeline` must have all its statistics. Both outlive the model.
+  /// `pipeline` must have all its statistics before anything but check() is called. Both outlive the model.
   Model(const RunConfig& config, const Pipeline& pipeline);
 
   /// A forward graph: the input, named like the batch's feature, preprocessing, layers.
@@ -39,10 +39,18 @@ class Model {
   };
   Evaluation evaluation(const Options& options) const;
 
+  /// Appends the configured metrics and returns what each contributes to its sums.
+  std::vector<std::vector<Value>> add_metrics(const Scope& scope, const Evaluation& model) const;
+  /// Builds layers, loss and metrics for their shapes alone and adds all mistakes. Needs no statistics of
+  /// transforms; parts of the configuration with mistakes in their settings are left out.
+  void check(ConfigErrors& errors) const;
+
   const RunConfig& config() const { return config_; }
   const Pipeline& pipeline() const { return pipeline_; }
 
  private:
+  void add_loss(const Scope& scope, Evaluation& model) const;
+
   const RunConfig& config_;
   const Pipeline& pipeline_;
 };

@@ -8,20 +8,43 @@
 namespace slipway {
 namespace {
 
-DataSource measured(DataSource source, int threads, const Pipeline::Progress& progress) {
-  source.measure_statistics(threads, progress);
-  return source;
+/// Whether the data can be opened in spite of mistakes in the configuration.
+bool is_usable(const RunConfig& config) {
+  const auto is_good = [](const auto& slot) { return slot && !slot->flawed; };
+  return !config.flawed && !config.data.flawed && is_good(config.data.train) &&
+         std::all_of(config.data.transforms.begin(), config.data.transforms.end(), is_good);
 }
 
 }  // namespace
 
 Project::Project(const std::string& config_path, const std::vector<std::string>& assignments, int threads,
                  const Pipeline::Progress& progress)
-    : config_(load_run_config(config_path, assignments)),
-      threads_(threads),
-      source_(measured(DataSource(config_, std::filesystem::path(config_path).parent_path().string()),
-                       threads, progress)),
-      model_(config_, *source_.pipeline()) {}
+    : threads_(threads) {
+  ConfigErrors errors;
+  config_ = load_run_config(config_path, assignments, errors);
+  open_data(std::filesystem::path(config_path).parent_path().string(), errors);
+  source_->measure_statistics(threads, progress);
+  model_.emplace(config_, *source_->pipeline());
+}
+
+/// Adds to the mistakes found so far those that show once the shapes of the data are known, and throws all.
+void Project::open_data(const std::string& directory, ConfigErrors& errors) {
+  if (!is_usable(config_)) return errors.throw_if_any();
+  bool checked = false;
+  const auto check = [&](const Pipeline& pipeline) {
+    const Model model(config_, pipeline);
+    checked = true;
+    model.check(errors);
+    errors.throw_if_any();
+  };
+  try {
+    source_.emplace(config_, directory, check);
+  } catch (const UserError& error) {
+    if (checked || errors.empty()) throw;
+    errors.add_placed(config_.data.train.where, error.what());
+    errors.throw_if_any();
+  }
+}
 
 int default_threads() {
   cpu_set_t set;

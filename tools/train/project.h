@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,16 +13,17 @@ namespace slipway {
 /// A configuration with its data opened and its model described: what most commands start from.
 class Project {
  public:
-  /// Reads the configuration and opens its data; paths in it are relative to the file. Measures statistics
-  /// that transforms wait for, with `progress`.
+  /// Reads the configuration and opens its data; paths in it are relative to the file. Mistakes of the
+  /// configuration, of shapes too, are one UserError, before data are read where their headers tell shapes.
+  /// Measures statistics that transforms wait for, with `progress`.
   Project(const std::string& config_path, const std::vector<std::string>& assignments, int threads,
           const Pipeline::Progress& progress = {});
   Project(const Project&) = delete;
   Project& operator=(const Project&) = delete;
 
   const RunConfig& config() const { return config_; }
-  const DataSource& source() const { return source_; }
-  const Model& model() const { return model_; }
+  const DataSource& source() const { return *source_; }
+  const Model& model() const { return *model_; }
   /// The device and determinism of the configuration; implementations are chosen by `tuner`, if given.
   Compute::Options compute(Tuner* tuner = nullptr) const {
     return {.device = config_.device,
@@ -32,10 +33,12 @@ class Project {
   }
 
  private:
+  void open_data(const std::string& directory, ConfigErrors& errors);
+
   RunConfig config_;
   int threads_;
-  DataSource source_;
-  Model model_;
+  std::optional<DataSource> source_;
+  std::optional<Model> model_;
 };
 
 /// Threads to use by default: the processors that this process may run on.

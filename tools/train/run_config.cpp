@@ -82,8 +82,7 @@ void RunConfig::fields(FieldVisitor& visit) {
 
 namespace {
 
-RunConfig read(ConfigNode root, const std::string& default_name) {
-  ConfigErrors errors;
+RunConfig read(const ConfigNode& root, const std::string& default_name, ConfigErrors& errors) {
   require_user(root.is_mapping(), root.where(), ": expected a mapping with data, model, loss and train");
   std::vector<ConfigNode::Entry> entries;
   const ConfigNode* blocks = root.find("blocks");
@@ -104,14 +103,14 @@ RunConfig read(ConfigNode root, const std::string& default_name) {
                "split holds validation samples out of train, but `validation` is given too; "
                "expected one of the two");
   }
-  errors.throw_if_any();
   if (!config.train.schedule) config.train.schedule = Slot<Schedule>("constant");
   return config;
 }
 
 }  // namespace
 
-RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments) {
+RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments,
+                          ConfigErrors& errors) {
   ConfigNode root = ConfigNode::load(path);
   for (const std::string& assignment : assignments) {
     const std::size_t equals = assignment.find('=');
@@ -119,11 +118,14 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
                  ": expected KEY=VALUE, such as ", "train.epochs=3");
     root = root.with(assignment.substr(0, equals), assignment.substr(equals + 1));
   }
-  return read(root, std::filesystem::path(path).stem().string());
+  return read(root, std::filesystem::path(path).stem().string(), errors);
 }
 
 RunConfig parse_run_config(const std::string& yaml, const std::string& name) {
-  return read(ConfigNode::parse(yaml, name), std::filesystem::path(name).stem().string());
+  ConfigErrors errors;
+  RunConfig config = read(ConfigNode::parse(yaml, name), std::filesystem::path(name).stem().string(), errors);
+  errors.throw_if_any();
+  return config;
 }
 
 }  // namespace slipway

@@ -94,10 +94,11 @@ class RunConfig : public Component {
   void fields(FieldVisitor& visit) override;
 };
 
-/// Reads a run's configuration: `--set` assignments ("train.epochs=3") are applied, blocks expanded, and all
-/// mistakes reported at once as a UserError.
-RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments = {});
-/// The same from YAML in memory; `name` stands for the file.
+/// Reads a run's configuration: `--set` assignments ("train.epochs=3") are applied, blocks expanded. Mistakes
+/// in settings go to `errors`; what they concern is flawed (Component::flawed) or missing.
+RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments,
+                          ConfigErrors& errors);
+/// The same from YAML in memory; `name` stands for the file, and all mistakes are one UserError.
 RunConfig parse_run_config(const std::string& yaml, const std::string& name);
 
 }  // namespace slipway
