@@ -56,9 +56,9 @@ void TrainConfig::fields(FieldVisitor& visit) {
   visit.field("freeze", freeze, {.help = "parameters that are not trained, by name with * and ?"});
   visit.field("init_from", init_from,
               {.help = "checkpoint whose parameters of the same name and shape are taken over"});
-  visit.field(
-      "monitor", monitor,
-      {.help = "figure by which a checkpoint is the best; by default the first metric, else the loss"});
+  visit.field("monitor", monitor,
+              {.help = "figure by which a checkpoint is the best, the first of equal ones; by default the "
+                       "first metric, else the loss"});
   visit.field("checkpoint", checkpoint, {.help = "when the run is saved"});
   visit.field("early_stopping", early_stopping, {.help = "when to stop without improvement"});
 }
