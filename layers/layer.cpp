@@ -30,8 +30,8 @@ Value LayerList::build(const Scope& scope, Value input) const {
   for (const Slot<Layer>& layer : layers_) {
     const std::optional<Value> output =
         build_layer(guess ? scope.reporting_to(unheard) : scope, layer, numbers, input);
+    guess = !output || (guess && !layer->decides_shape(scope.shape(input)));
     if (output) input = *output;
-    guess = !output || (guess && !layer->decides_shape());
   }
   if (guess) throw AlreadyReported();
   return input;

@@ -22,9 +22,12 @@ class Layer : public Component {
   /// Appends this layer to the scope's graph and returns its output. The scope's path is the layer's own
   /// name. Values are [batch, features...] or [batch, channels, height, width].
   virtual Value build(const Scope& scope, Value input) const = 0;
-  /// Whether the shape of the output hardly depends on that of the input, so that what follows can be checked
-  /// even if a layer before has a mistake.
-  virtual bool decides_shape() const { return false; }
+  /// Whether the output most likely has the shape that it has for `input`, a guess because a layer before has
+  /// a mistake: what follows is then checked nevertheless.
+  virtual bool decides_shape(const Shape& input) const {
+    static_cast<void>(input);
+    return false;
+  }
 
   std::string name;  // given in the configuration; "" takes the kind's name and a number
 

@@ -23,7 +23,7 @@ class LinearLayer : public Layer {
                      std::move(inputs));
   }
 
-  bool decides_shape() const override { return true; }  // of all axes but the leading ones
+  bool decides_shape(const Shape& input) const override { return input.rank() == 2; }
 
  private:
   std::int64_t features_ = 0;

@@ -42,7 +42,9 @@ class ReshapeLayer : public Layer {
     return scope.add(std::make_shared<Reshape>(y), {input});
   }
 
-  bool decides_shape() const override { return std::count(shape_.begin(), shape_.end(), -1) == 0; }
+  bool decides_shape(const Shape&) const override {
+    return std::count(shape_.begin(), shape_.end(), -1) == 0;
+  }
 
  private:
   std::vector<std::int64_t> shape_;

@@ -70,6 +70,11 @@ TEST(ReadFile, UnpacksGzipAndReportsDamage) {
 
   const std::string plain = directory.write("plain", contents);
   EXPECT_EQ(test::values<std::uint8_t>(read_file(plain)), test::values<std::uint8_t>(unpacked));
+  for (const std::string& file : {path, plain}) {
+    EXPECT_EQ(test::values<std::uint8_t>(read_file(file, 4)),
+              test::values<std::uint8_t>(unpacked.slice(0, 0, 4).clone()));
+    EXPECT_EQ(read_file(file, 1 << 20).elements(), unpacked.elements());
+  }
   EXPECT_EQ(read_file(directory.write("empty", "")).elements(), 0);
 
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);

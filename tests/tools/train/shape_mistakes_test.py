@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mistakes in a configuration: all at once, each with its place, before data are read."""
+"""Shapes that do not fit: told with all other mistakes, each with its place, before data are read."""
 
 import gzip
 import os
@@ -44,8 +44,8 @@ class MistakesTest(RunTest):
     def test_every_kind_of_mistake_at_once(self):
         config = self.layers("flatten", "conv2d: {filters: 4, kernal: 5}", "relu", "linear: 10", "max_pool: 2", "linear: -3")
         found = self.mistakes(config.replace("epochs: 1", "epochs: soon").replace("[accuracy]", "[acuracy]"))
-        self.assertEqual(sorted(found), [(6, 25), (9, 5), (10, 13), (12, 11), (13, 17)])
-        self.assertIn("unknown key 'kernal', did you mean 'kernel'?", found[6, 25])
+        self.assertEqual(sorted(found), [(6, 26), (9, 5), (10, 13), (12, 11), (13, 17)])
+        self.assertIn("unknown key 'kernal', did you mean 'kernel'?", found[6, 26])
         self.assertIn("max_pool 'max_pool_1': input has shape [64, 10], expected [batch, channels, height, width]",
                       found[9, 5])
         self.assertIn("linear.features: expected", found[10, 13])
@@ -61,11 +61,14 @@ class MistakesTest(RunTest):
 
     def test_inside_of_other_layers(self):
         found = self.mistakes(self.layers(
-            "residual: [conv2d: {filters: 1, kernel: 3, padding: 1}, linear: 8]", "residual: [conv2d: 4]",
-            "branch: {branches: [flatten, embedding: {entries: 3, features: 4}, conv2d: {filters: 4, kernel: 20}]}",
-            "repeat: {times: 2, layers: [flatten, linear: 10, conv2d: 4, linear: 10]}", "reshape: [7, 2]"))
-        self.assertEqual(sorted(place[0] for place in found), [6, 8, 9] if (8, 5) in found else [6, 9])
-        self.assertIn("residual 'residual_2': layers give shape [64, 4, 6, 6]", found[6, 5])
+            "residual: [conv2d: {filters: 1, kernel: 3, padding: 1}, linear: 8]",
+            "repeat: {times: 2, layers: [flatten, linear: 10, conv2d: 4, linear: 10]}",
+            "branch: {branches: [linear: 4, reshape: [3, 3], conv2d: 4]}", "max_pool: 2", "flatten", "linear: 5",
+            "residual: [linear: 4]"))
+        self.assertEqual(list(found), [(6, 54), (7, 36), (7, 53), (11, 5)])
+        self.assertIn("conv2d 'repeat_1.2.conv2d_1': input has shape [64, 10]", found[6, 54])
+        self.assertIn("[64, 10] with 10 values a sample, which cannot be arranged as [3, 3]", found[7, 36])
+        self.assertIn("residual 'residual_2': layers give shape [64, 4], but the input", found[11, 5])
 
     def test_loss_and_metrics(self):
         found = self.mistakes(CONFIG.replace("cross_entropy", "mse"))
@@ -74,7 +77,7 @@ class MistakesTest(RunTest):
         found = self.mistakes(CONFIG.replace("[accuracy]", "[accuracy, r2]"))
         self.assertEqual(list(found), [(8, 21)])
         self.assertEqual(list(self.mistakes(self.layers("linear: {features: 10, nmae: x}").replace("cross_entropy", "mse"))),
-                         [(5, 29)])
+                         [(5, 28)])
 
     def test_every_command_that_reads_a_configuration(self):
         for command in ("train", "summary", "check"):
@@ -93,11 +96,15 @@ class MistakesTest(RunTest):
 
     def test_before_hdf5_files_are_read(self):
         with h5py.File(self.path("data.h5"), "w") as file:
-            file.create_dataset("x", (20, 1, 8, 8), np.float32, external=[("missing.bin", 0, 5120)])
+            images = file.create_dataset("x", data=np.ones((20, 1, 8, 8), np.float32), chunks=(20, 1, 8, 8), compression="gzip")
             file["y"] = np.arange(20) % 3
+            chunk = images.id.get_chunk_info(0)
+        with open(self.path("data.h5"), "r+b") as file:  # damaged: whoever reads it fails
+            file.seek(chunk.byte_offset)
+            file.write(bytes(chunk.size))
         config = CONFIG.replace("random: {shape: [1, 8, 8], classes: 3, samples: 20}",
                                 "hdf5: {path: data.h5, inputs: [x], targets: [y]}")
-        self.slipway("train", self.write("good.yaml", config), status=2)
+        self.assertIn("data.h5", self.refused("train", self.write("good.yaml", config)))
         self.assertEqual(list(self.mistakes(config.replace("- flatten", "- reshape: [5, 5]"))), [(5, 5)])
 
     def test_a_missing_file_is_told_with_the_other_mistakes(self):
