@@ -39,10 +39,10 @@ void Project::open_data(const std::string& directory, ConfigErrors& errors) {
   };
   try {
     source_.emplace(config_, directory, check);
-  } catch (const UserError& error) {
-    if (checked || errors.empty()) throw;
-    errors.add_placed(config_.data.train.where, error.what());
-    errors.throw_if_any();
+  } catch (const UserError&) {
+    // Without the data, shapes stay unknown; what is wrong in the file is told first.
+    if (!checked) errors.throw_if_any();
+    throw;
   }
 }
 
