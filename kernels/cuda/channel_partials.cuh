@@ -86,8 +86,9 @@ __global__ void __launch_bounds__(kWarpThreads* kColumnSlices)
 }
 
 /// A warp a channel: finish(channel, sum).
+// Left to itself, ptxas spills registers to fit more blocks: so many are enough.
 template <class Terms, class Finish>
-__global__ void __launch_bounds__(kBlockThreads)
+__global__ void __launch_bounds__(kBlockThreads, 4)
     finish_channels(const ChannelParts parts, const std::int64_t per_channel, const Finish finish,
                     const typename Terms::State* partial) {
   constexpr int kWarps = kBlockThreads / kWarpThreads;

@@ -100,8 +100,9 @@ __global__ void __launch_bounds__(kBlockThreads)
 }
 
 /// Classes side by side: a team a position. Each block leaves the sum of its losses in partial[blockIdx.x].
+// Left to itself, ptxas spills registers to fit more blocks: so many are enough.
 template <class T, int kWidth, int kPacks>
-__global__ void __launch_bounds__(kMostTeamThreads)
+__global__ void __launch_bounds__(kMostTeamThreads, 1)
     position_rows(const CrossEntropy<T> problem, const RowLoop loop, double* partial) {
   using A = AccumulatorOf<T>;
   __shared__ OnlineSoftmax<A> shared_states[kMostWarps];

@@ -53,8 +53,9 @@ struct Dropout {
   }
 };
 
+// Left to itself, ptxas spills registers to fit more blocks: so many are enough.
 template <class T>
-__global__ void __launch_bounds__(kBlockThreads)
+__global__ void __launch_bounds__(kBlockThreads, 4)
     drop(const Dropout<T> dropout, const std::int64_t groups, const std::int64_t count, const T* x, T* y) {
   const std::int64_t step = grid_threads(), parts = groups * Dropout<T>::kLanes / Dropout<T>::kWidth;
   for (std::int64_t i = grid_thread(); i < parts; i += step) dropout.lanes(i, x, y);

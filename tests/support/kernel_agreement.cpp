@@ -62,22 +62,25 @@ DType dtype_in(const KernelArray& array, DType tested) {
   return tested;
 }
 
-/// The arrays of one call on one device, each `offset` elements behind an aligned place.
+/// The arrays of one call on one device, each `offset` elements behind an aligned place; scratch is always
+/// aligned.
 class Arguments {
  public:
   Arguments(const std::vector<KernelArray>& arrays, DType tested, Device device, std::size_t offset)
-      : stream_{.device = device}, offset_(offset) {
+      : stream_{.device = device} {
     for (const KernelArray& array : arrays) {
       // The CPU computes 16-bit values in float32: it gets what they hold.
       const DType held = dtype_in(array, tested);
       const DType dtype = device.kind == DeviceKind::cpu ? accumulator_of(held) : held;
-      std::vector<std::byte> bytes((array.values.size() + offset) * size_of(dtype));
+      const std::size_t skipped = array.use == KernelArray::Use::scratch ? 0 : offset;
+      std::vector<std::byte> bytes((array.values.size() + skipped) * size_of(dtype));
       for (std::size_t i = 0; i < array.values.size(); ++i) {
-        store(bytes.data(), dtype, i + offset, rounded(array.values[i], held));
+        store(bytes.data(), dtype, i + skipped, rounded(array.values[i], held));
       }
       Buffer buffer(device, std::max<std::size_t>(1, bytes.size()));
       device_backend(device).upload(stream_, {bytes.data(), buffer.data(), bytes.size()});
       dtypes_.push_back(dtype);
+      offsets_.push_back(skipped);
       buffers_.push_back(std::move(buffer));
     }
   }
@@ -85,22 +88,23 @@ class Arguments {
   KernelPointers pointers() const {
     std::vector<void*> places;
     for (std::size_t i = 0; i < buffers_.size(); ++i)
-      places.push_back(buffers_[i].data() + offset_ * size_of(dtypes_[i]));
+      places.push_back(buffers_[i].data() + offsets_[i] * size_of(dtypes_[i]));
     return KernelPointers(std::move(places));
   }
   std::vector<double> values(std::size_t array, std::size_t count) const {
     const DType dtype = dtypes_[array];
-    std::vector<std::byte> bytes((count + offset_) * size_of(dtype));
+    const std::size_t skipped = offsets_[array];
+    std::vector<std::byte> bytes((count + skipped) * size_of(dtype));
     device_backend(stream_.device).download(stream_, {buffers_[array].data(), bytes.data(), bytes.size()});
     std::vector<double> result;
-    for (std::size_t i = 0; i < count; ++i) result.push_back(load(bytes.data(), dtype, i + offset_));
+    for (std::size_t i = 0; i < count; ++i) result.push_back(load(bytes.data(), dtype, i + skipped));
     return result;
   }
 
  private:
   Stream stream_;
-  std::size_t offset_;
   std::vector<DType> dtypes_;
+  std::vector<std::size_t> offsets_;
   std::vector<Buffer> buffers_;
 };
 

@@ -53,7 +53,8 @@ struct Agreement {
 };
 
 /// Expects that a GPU computes what the CPU does, in each dtype: from the same values, for 16 bits with the
-/// CPU in float32. It is called twice there, the second time with arrays that begin at odd elements.
+/// CPU in float32. It is called twice there, the second time with arrays, but scratch, that begin at odd
+/// elements.
 void expect_agreement(const std::vector<KernelArray>& arrays, const KernelCall& call, const Agreement& = {});
 
 /// Uniform in [low, high).
