@@ -57,7 +57,8 @@ elseif(SLIPWAY_GPU STREQUAL simulated)
   # Accesses stay as they are written: a float4 is one, not four; two floats are two; a loop is no memset().
   set(SLIPWAY_SIMT_CHECK_OPTIONS -DSLIPWAY_SIMT_CHECKED -g1 -fsanitize=thread -fsanitize=alignment
       -fno-tree-vectorize -fno-tree-sra -fno-store-merging -fno-tree-loop-distribute-patterns)
-  set(SLIPWAY_SIMULATED_KERNEL_OPTIONS ${SLIPWAY_SIMULATED_OPTIONS} -Wno-unknown-pragmas)
+  # The compiler does not see that what one loop of a kernel leaves out, the next one leaves out as well.
+  set(SLIPWAY_SIMULATED_KERNEL_OPTIONS ${SLIPWAY_SIMULATED_OPTIONS} -Wno-unknown-pragmas -Wno-maybe-uninitialized)
   set_source_files_properties(${cuda_host_sources} ${simt_sources} PROPERTIES
     COMPILE_OPTIONS "${SLIPWAY_SIMULATED_OPTIONS}")
   set(kernel_options ${SLIPWAY_SIMULATED_KERNEL_OPTIONS})
