@@ -23,10 +23,10 @@ struct TensorTile {
   static constexpr int kLines = kAlongInner ? kTensorEdge : kTensorDepth;
   static constexpr int kLength = kAlongInner ? kTensorDepth : kTensorEdge;
   static constexpr int kStride = kLength + 8;
-  T elements[kLines * kStride];
+  alignas(16) std::uint16_t bits[kLines * kStride];  // of T, which a simulated GPU would have to construct
 
   __device__ T* at(int outer, int inner) {
-    return elements + (kAlongInner ? outer * kStride + inner : inner * kStride + outer);
+    return reinterpret_cast<T*>(bits) + (kAlongInner ? outer * kStride + inner : inner * kStride + outer);
   }
   /// The fragments of 16 rows (or columns) from `outer` on and 16 steps from `inner` on: register pairs {0,
   /// 2} and {1, 3} are the first and second half of the rows, each its first and last 8 steps.
