@@ -33,13 +33,13 @@ inline void load_matrices(std::uint32_t (&registers)[4], const void* row,
 }
 
 inline void copy_async_16(void* shared, const void* global, int bytes) {
-  simt::AsyncCopies::current_thread().add({shared, global, bytes, 0});
+  simt::start_async_copy({shared, global, bytes});
 }
-inline void commit_copies() { simt::AsyncCopies::current_thread().commit(); }
+inline void commit_copies() { simt::commit_async_copies(); }
 template <int kPending>
 inline void wait_for_copies() {
-  simt::AsyncCopies::Copy copy;
-  while (simt::AsyncCopies::current_thread().take(kPending, copy)) {
+  simt::AsyncCopy copy;
+  while (simt::take_async_copy(kPending, copy)) {
     uint4 line{0, 0, 0, 0};
     if (copy.bytes == 16) {
       line = *static_cast<const uint4*>(copy.from);

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
 
+#include "kernels/simt/async_copies.h"
 #include "kernels/simt/intrinsics/collective.h"
 
 /// Twins of the tensor-core instructions of kernels/cuda/tensor_core.cuh. Which lane holds what follows the
@@ -87,59 +87,6 @@ struct MatrixLoad {
       }
     }
   }
-};
-
-/// The asynchronous copies of one thread that it has not waited for. A copy is performed at its wait, so that
-/// a missing wait shows.
-class AsyncCopies {
- public:
-  static constexpr int kMost = 64;
-
-  /// Those of the current thread; a thread that begins finds none.
-  static AsyncCopies& current_thread() {
-    static thread_local std::array<AsyncCopies, kMaxThreads> all;
-    AsyncCopies& mine = all[current.thread->linear];
-    if (mine.launch_ != current.block->launch || mine.block_ != current.block->linear) {
-      mine = AsyncCopies();
-      mine.launch_ = current.block->launch;
-      mine.block_ = current.block->linear;
-    }
-    return mine;
-  }
-
-  struct Copy {
-    void* to;
-    const void* from;
-    int bytes;
-    int group;
-  };
-  void add(const Copy& copy) {
-    if (count_ == kMost) throw Error("more than 64 asynchronous copies of one thread are under way");
-    copies_[static_cast<std::size_t>(count_++)] = {copy.to, copy.from, copy.bytes, groups_};
-  }
-  void commit() { ++groups_; }
-  /// Hands out the oldest copy that belongs to none of the last `pending` groups; false if there is none.
-  bool take(int pending, Copy& copy) {
-    if (first_ == count_ || copies_[static_cast<std::size_t>(first_)].group >= groups_ - pending) {
-      if (first_ == count_) first_ = count_ = 0;
-      return false;
-    }
-    copy = copies_[static_cast<std::size_t>(first_++)];
-    if (first_ > kMost / 2) compact();
-    return true;
-  }
-
- private:
-  void compact() {
-    std::copy(copies_.begin() + first_, copies_.begin() + count_, copies_.begin());
-    count_ -= first_;
-    first_ = 0;
-  }
-
-  std::array<Copy, kMost> copies_;
-  int first_ = 0, count_ = 0, groups_ = 0;
-  std::uint64_t launch_ = 0;
-  std::uint32_t block_ = 0;
 };
 
 }  // namespace slipway::simt
