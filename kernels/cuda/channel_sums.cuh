@@ -1,55 +1,41 @@
 #pragma once
 
-#include "kernels/cuda/block_reduce.cuh"
-#include "kernels/cuda/elements.cuh"
-#include "kernels/cuda/simt.cuh"
+#include "kernels/cuda/channel_partials.cuh"
 
 namespace slipway::cuda {
 
-/// y[c] = Σ_{o, i} x[o, c, i], summed in the accumulator's type in a fixed order.
-struct ChannelSumSizes {
-  std::int64_t outer = 0, channels = 0, inner = 0;
+template <class T>
+struct SumTerms {
+  using State = AccumulatorOf<T>;
+  using Combine = Add;
+  const T* x;
+
+  template <int kWidth>
+  __device__ void add(State& sum, std::int64_t i, std::int64_t) const {
+    const Pack<T, kWidth> pack = load_pack<kWidth>(x + i);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) sum += to_accumulator(pack.values[k]);
+  }
 };
 
-/// One block a channel; for channels whose elements lie side by side.
 template <class T>
-__global__ void sum_each_channel(const T* x, T* y, const ChannelSumSizes sizes) {
-  __shared__ AccumulatorOf<T> shared[kMostWarps];
-  const std::int64_t channel = blockIdx.x;
-  AccumulatorOf<T> sum = 0;
-  for (std::int64_t o = 0; o < sizes.outer; ++o) {
-    const T* row = x + (o * sizes.channels + channel) * sizes.inner;
-    for (std::int64_t i = threadIdx.x; i < sizes.inner; i += blockDim.x) sum += to_accumulator(row[i]);
+struct StoreSum {
+  T* y;
+  __device__ void operator()(std::int64_t channel, AccumulatorOf<T> sum) const {
+    y[channel] = from_accumulator<T>(sum);
   }
-  sum = block_sum(sum, shared);
-  if (threadIdx.x == 0) y[channel] = from_accumulator<T>(sum);
+};
+
+/// Scratch of channel_sums.
+inline std::size_t channel_sums_bytes(const ChannelParts& parts, DType dtype) {
+  return static_cast<std::size_t>(parts.states()) * accumulator_size(dtype);
 }
 
-/// 32 channels a block of 32 x 8 threads; for inner == 1, where neighbours are other channels.
+/// Enqueues y[c] = Σ x over all axes but the second of [batch, channels, pixels]: the gradient of a bias.
 template <class T>
-__global__ void sum_columns(const T* x, T* y, const ChannelSumSizes sizes) {
-  __shared__ AccumulatorOf<T> shared[8][33];
-  const std::int64_t channel = std::int64_t{blockIdx.x} * 32 + threadIdx.x;
-  AccumulatorOf<T> sum = 0;
-  if (channel < sizes.channels) {
-    for (std::int64_t o = threadIdx.y; o < sizes.outer; o += 8)
-      sum += to_accumulator(x[o * sizes.channels + channel]);
-  }
-  shared[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y != 0 || channel >= sizes.channels) return;
-  for (int lane = 1; lane < 8; ++lane) sum += shared[lane][threadIdx.x];
-  y[channel] = from_accumulator<T>(sum);
-}
-
-template <class T>
-void channel_sums(const Stream& stream, const T* x, T* y, const ChannelSumSizes& sizes) {
-  const auto channels = static_cast<unsigned>(sizes.channels);
-  if (sizes.inner == 1) {
-    launch(stream, {.grid = dim3((channels + 31) / 32), .block = dim3(32, 8)}, sum_columns<T>, x, y, sizes);
-  } else {
-    launch(stream, {.grid = dim3(channels), .block = dim3(256)}, sum_each_channel<T>, x, y, sizes);
-  }
+void channel_sums(const Stream& stream, const ChannelParts& parts, const T* x, T* y, std::byte* scratch) {
+  sum_channels<kPackSize<T>>(stream, parts, SumTerms<T>{x}, StoreSum<T>{y},
+                             aligned_for_packs(kPackSize<T>, x), scratch);
 }
 
 }  // namespace slipway::cuda

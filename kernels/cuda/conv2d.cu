@@ -71,7 +71,10 @@ class BackwardData : public ImplicitProduct<Conv2dBackwardDataArgs> {
 class BackwardWeights : public ImplicitProduct<Conv2dBackwardWeightsArgs> {
  public:
   explicit BackwardWeights(const Conv2dProblem& problem)
-      : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))) {}
+      : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))), bias_parts_(bias_parts(geometry_)) {}
+  std::size_t scratch_bytes() const override {
+    return std::max(plan_.scratch_bytes(), channel_sums_bytes(bias_parts_, problem_.x.dtype));
+  }
   static ProductSizes sizes(const Conv2dGeometry& g) {
     return {
         .batch = g.groups, .m = g.group_out, .n = g.group_in * g.kernel_plane, .k = g.batch * g.out_plane};
@@ -84,12 +87,12 @@ class BackwardWeights : public ImplicitProduct<Conv2dBackwardWeightsArgs> {
                      InputWindows<T, true>{static_cast<const T*>(args.x), g},
                      DenseResult<T>{static_cast<T*>(args.dweight), g.group_out, g.group_in * g.kernel_plane},
                      args.scratch);
-      if (args.dbias) {
-        channel_sums(stream, dy, static_cast<T*>(args.dbias),
-                     {.outer = g.batch, .channels = g.groups * g.group_out, .inner = g.out_plane});
-      }
+      if (args.dbias) channel_sums(stream, bias_parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
   }
+
+ private:
+  ChannelParts bias_parts_;
 };
 
 template <class Args, class Kernel, std::unique_ptr<PreparedKernel<Args>> (*depthwise)(const Conv2dProblem&)>

@@ -107,7 +107,9 @@ class BackwardData : public PreparedKernel<Conv2dBackwardDataArgs> {
 
 class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
  public:
-  explicit BackwardWeights(const Conv2dProblem& problem) : problem_(problem), geometry_(problem) {}
+  explicit BackwardWeights(const Conv2dProblem& problem)
+      : problem_(problem), geometry_(problem), bias_parts_(bias_parts(geometry_)) {}
+  std::size_t scratch_bytes() const override { return channel_sums_bytes(bias_parts_, problem_.x.dtype); }
   void run(const Stream& stream, const Conv2dBackwardWeightsArgs& args) override {
     const Conv2dGeometry& g = geometry_;
     visit_float(problem_.x.dtype, "conv2d_backward_weights", [&]<class T>() {
@@ -116,16 +118,14 @@ class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
       launch(stream, {.grid = dim3(taps), .block = dim3(kBlockThreads)}, correlate_channels<T>,
              InputWindows<T, true>{static_cast<const T*>(args.x), g}, OutputPixels<T>{dy, g},
              static_cast<T*>(args.dweight));
-      if (args.dbias) {
-        channel_sums(stream, dy, static_cast<T*>(args.dbias),
-                     {.outer = g.batch, .channels = g.groups * g.group_out, .inner = g.out_plane});
-      }
+      if (args.dbias) channel_sums(stream, bias_parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
   }
 
  private:
   Conv2dProblem problem_;
   Conv2dGeometry geometry_;
+  ChannelParts bias_parts_;
 };
 
 }  // namespace

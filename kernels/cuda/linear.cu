@@ -60,19 +60,23 @@ class BackwardData : public TiledLinear<LinearBackwardDataArgs> {
 class BackwardWeights : public TiledLinear<LinearBackwardWeightsArgs> {
  public:
   explicit BackwardWeights(const LinearProblem& problem)
-      : TiledLinear(problem, {.m = Sizes(problem).out, .n = Sizes(problem).in, .k = Sizes(problem).rows}) {}
+      : TiledLinear(problem, {.m = Sizes(problem).out, .n = Sizes(problem).in, .k = Sizes(problem).rows}),
+        bias_parts_(sizes_.rows, sizes_.out, 1) {}
+  std::size_t scratch_bytes() const override {
+    return std::max(plan_.scratch_bytes(), channel_sums_bytes(bias_parts_, problem_.x.dtype));
+  }
   void run(const Stream& stream, const LinearBackwardWeightsArgs& args) override {
     visit_float(problem_.x.dtype, "linear_backward_weights", [&]<class T>() {
       const T* dy = static_cast<const T*>(args.dy);
       run_product<T>(stream, plan_, Matrix<T, false>{dy, sizes_.out},
                      Matrix<T, false>{static_cast<const T*>(args.x), sizes_.in},
                      DenseResult<T>{static_cast<T*>(args.dweight), sizes_.out, sizes_.in}, args.scratch);
-      if (args.dbias) {
-        channel_sums(stream, dy, static_cast<T*>(args.dbias),
-                     {.outer = sizes_.rows, .channels = sizes_.out, .inner = 1});
-      }
+      if (args.dbias) channel_sums(stream, bias_parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
   }
+
+ private:
+  ChannelParts bias_parts_;
 };
 
 template <class Args, class Kernel>
