@@ -86,12 +86,13 @@ std::vector<std::string> Variables::names() const {
   return names;
 }
 
-Variables Variables::copy_to(const Stream& stream) const {
+Variables Variables::on(const Stream& stream) const {
   Variables result(stream);
   for (const auto& [name, tensor] : tensors_) {
-    Tensor memory(tensor.type(), stream.device);
+    Tensor& memory = result.tensors_[name] = tensor;
+    if (tensor.device() == stream.device) continue;
+    memory = Tensor(tensor.type(), stream.device);
     copy_elements(tensor, memory);
-    result.tensors_[name] = std::move(memory);
   }
   return result;
 }

@@ -51,8 +51,8 @@ class Variables {
   std::optional<Layout> layout(const std::string& name) const;
   std::vector<std::string> names() const;
 
-  /// The same values in memory of another stream's device.
-  Variables copy_to(const Stream& stream) const;
+  /// The same variables on a stream's device; memory that lies there already is shared.
+  Variables on(const Stream& stream) const;
 
   /// A row-major copy on the host.
   Tensor read(const std::string& name) const;

@@ -48,7 +48,7 @@ class EvaluateVerb : public Verb {
     const Compute compute({.device = device_.empty() ? trained.config().device : device_,
                            .threads = threads_,
                            .deterministic = trained.config().deterministic});
-    Evaluator evaluator(trained.model(), compute.stream(), trained.variables().copy_to(compute.stream()));
+    Evaluator evaluator(trained.model(), compute.stream(), trained.variables().on(compute.stream()));
     print(evaluator.run(loader), trained);
     return 0;
   }

@@ -75,7 +75,7 @@ class PredictVerb : public Verb {
     const Compute compute({.device = device_.empty() ? trained.config().device : device_,
                            .threads = threads_,
                            .deterministic = trained.config().deterministic});
-    Variables variables = trained.variables().copy_to(compute.stream());
+    Variables variables = trained.variables().on(compute.stream());
     std::map<std::int64_t, std::unique_ptr<Executor>> executors;
     bool header = true;
     while (const Batch* batch = loader.next()) {

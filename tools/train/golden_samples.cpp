@@ -99,7 +99,7 @@ Tensor predict_golden(const TrainedModel& trained, const Tensor& input, const St
   Model::Forward forward =
       trained.model().forward({.mode = Mode::evaluation, .batch_size = input.shape()[0]});
   forward.graph.output("output", forward.output);
-  const Variables variables = trained.variables().copy_to(stream);
+  const Variables variables = trained.variables().on(stream);
   Executor executor(optimize(std::move(forward.graph), stream, variables), stream, variables);
   executor.bind(trained.pipeline().batch().inputs[0].name, input);
   executor.run();

@@ -172,10 +172,18 @@ TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, P
   last_ = &executor(batch[0].shape()[0], phase);
   bind(*last_, batch);
   last_->run();
-  Result result{.loss = last_->read("loss").item()};
-  if (phase == Phase::update) result.gradient_norm = last_->read(kGradientNorm).item();
+  Result result{.loss = read_float("loss")};
+  if (phase == Phase::update) result.gradient_norm = read_float(kGradientNorm);
   result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
   return result;
+}
+
+/// Without memory of its own, as it happens in every step.
+double TrainingProgram::read_float(const std::string& name) const {
+  float value = 0;
+  enqueue_copy(stream_, last_->output(name),
+               {reinterpret_cast<std::byte*>(&value), ValueType(DType::float32, Shape{})});
+  return value;
 }
 
 std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tensor>& batch) {

@@ -70,6 +70,7 @@ class TrainingProgram {
   Backward build_backward(std::int64_t batch_size, Fusion fusion);
   Graph build(std::int64_t batch_size, Phase phase);
   Value pack(Backward& backward) const;
+  double read_float(const std::string& name) const;
   void add_update(Graph& graph, Phase phase, Value total);
   std::vector<Value> arena_variables(const Graph& graph) const;
   void bind(Executor& executor, const std::vector<Tensor>& batch) const;

@@ -116,9 +116,9 @@ TEST_F(CudaDevice, VariablesLiveThere) {
   EXPECT_EQ(values(variables.read("weight")), (std::vector<float>{4, 5, 6}));
   StepState::set_step(variables, 12);
   EXPECT_EQ(variables.read(StepState::kStep).item(), 12);
-  const Variables host = variables.copy_to(Stream());
+  const Variables host = variables.on(Stream());
   EXPECT_EQ(host["weight"].at({1}), 5);
-  EXPECT_EQ(values(host.copy_to(stream_)["weight"]), (std::vector<float>{4, 5, 6}));
+  EXPECT_EQ(values(host.on(stream_)["weight"]), (std::vector<float>{4, 5, 6}));
 }
 
 TEST_F(CudaDevice, RunsGraphs) {
