@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 
-#include "core/base/convert.h"
 #include "core/base/random.h"
 #include "core/tensor/device_backend.h"
+#include "core/tensor/element.h"
 #include "tests/support/cuda_device.h"
 
 namespace slipway::test {
@@ -28,26 +27,11 @@ double epsilon(DType dtype) {
   }
 }
 
-void store(std::byte* bytes, DType dtype, std::size_t i, double value) {
-  visit_dtype(dtype, [&]<class T>() {
-    const T converted = convert<T>(value);
-    std::memcpy(bytes + i * sizeof(T), &converted, sizeof(T));
-  });
-}
-
-double load(const std::byte* bytes, DType dtype, std::size_t i) {
-  return visit_dtype(dtype, [&]<class T>() {
-    T value;
-    std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
-    return convert<double>(value);
-  });
-}
-
 /// The value as the dtype holds it.
 double rounded(double value, DType dtype) {
   std::byte bytes[8];
-  store(bytes, dtype, 0, value);
-  return load(bytes, dtype, 0);
+  store_element(bytes, dtype, value);
+  return load_element(bytes, dtype);
 }
 
 DType dtype_in(const KernelArray& array, DType tested) {
@@ -75,7 +59,7 @@ class Arguments {
       const std::size_t skipped = array.use == KernelArray::Use::scratch ? 0 : offset;
       std::vector<std::byte> bytes((array.values.size() + skipped) * size_of(dtype));
       for (std::size_t i = 0; i < array.values.size(); ++i) {
-        store(bytes.data(), dtype, i + skipped, rounded(array.values[i], held));
+        store_element(bytes.data() + (i + skipped) * size_of(dtype), dtype, rounded(array.values[i], held));
       }
       Buffer buffer(device, std::max<std::size_t>(1, bytes.size()));
       device_backend(device).upload(stream_, {bytes.data(), buffer.data(), bytes.size()});
@@ -97,7 +81,8 @@ class Arguments {
     std::vector<std::byte> bytes((count + skipped) * size_of(dtype));
     device_backend(stream_.device).download(stream_, {buffers_[array].data(), bytes.data(), bytes.size()});
     std::vector<double> result;
-    for (std::size_t i = 0; i < count; ++i) result.push_back(load(bytes.data(), dtype, i + skipped));
+    for (std::size_t i = 0; i < count; ++i)
+      result.push_back(load_element(bytes.data() + (i + skipped) * size_of(dtype), dtype));
     return result;
   }
 
