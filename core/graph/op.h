@@ -48,6 +48,13 @@ struct LayoutChoice {
   std::vector<Layout> outputs;
 };
 
+/// In which type an op wants a floating-point input where a model is computed in 16 bits (lower_precision).
+enum class InputPrecision {
+  full,     // float32: sums over many elements, exponentials, losses, statistics and parameters of norms
+  reduced,  // 16 bits: the factors of products, in which a model spends its time
+  follows   // as it arrives: ops that move elements, or compute each from a few
+};
+
 /// What an op keeps for one node of one plan: vendor primitives, a chosen implementation.
 class OpState {
  public:
@@ -142,6 +149,8 @@ class Op {
   /// For LayoutRule::chosen. `inputs` carry the layouts in which they arrive.
   virtual LayoutChoice choose_layouts(const Stream& stream, std::span<const ValueType> inputs,
                                       std::span<const ValueType> outputs) const;
+  /// An op with inputs that follow must infer 16-bit outputs from 16-bit inputs.
+  virtual InputPrecision input_precision(int) const { return InputPrecision::full; }
   /// Byte offsets of the inputs in output 0, for an op that only puts its inputs side by side in memory: the
   /// planner then lets their producers write there. Empty for every other op.
   virtual std::vector<std::size_t> packing_offsets() const { return {}; }

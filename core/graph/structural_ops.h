@@ -10,6 +10,7 @@ struct StructuralOps {
   OpPtr add;                             // two values of one type
   OpPtr (*ones)(const ValueType& type);  // no inputs
   OpPtr (*reorder)(const Layout& to);    // one value, same elements in another layout
+  OpPtr (*cast)(DType to);               // one value, same elements in another type
 };
 
 }  // namespace slipway

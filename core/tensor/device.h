@@ -23,6 +23,12 @@ struct Device {
 /// "cpu", "cuda:0"
 std::string to_string(Device device);
 
+/// How matrix products and convolutions of float32 values may be computed.
+enum class MatrixPrecision : std::uint8_t {
+  float32,
+  tf32  // factors may be rounded to 10 bits of mantissa (NVIDIA's TensorFloat-32), sums stay float32
+};
+
 /// In-order queue of work on one device. On the CPU work is done at once by `threads` threads.
 struct Stream {
   Device device;
@@ -31,6 +37,7 @@ struct Stream {
   bool synchronous = false;    // wait for each op of a graph, so that an error of its kernels names it
   void* native = nullptr;      // of a Queue; null: the device's default one
   Tuner* tuner = nullptr;      // measures and remembers choices; none: fixed ones
+  MatrixPrecision matrix_precision = MatrixPrecision::float32;
 };
 
 /// Owns the queue behind a Stream; the CPU needs none.

@@ -1,6 +1,7 @@
 #include "layers/ops/structural.h"
 
 #include "layers/ops/binary.h"
+#include "layers/ops/cast.h"
 #include "layers/ops/fill.h"
 #include "layers/ops/reorder.h"
 
@@ -12,7 +13,8 @@ const StructuralOps& structural_ops() {
       .ones = [](const ValueType& type) -> OpPtr {
         return std::make_shared<Fill>(type.dtype, type.shape, 1);
       },
-      .reorder = [](const Layout& to) -> OpPtr { return std::make_shared<Reorder>(to); }};
+      .reorder = [](const Layout& to) -> OpPtr { return std::make_shared<Reorder>(to); },
+      .cast = [](DType to) -> OpPtr { return std::make_shared<Cast>(to); }};
   return ops;
 }
 
