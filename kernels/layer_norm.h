@@ -12,8 +12,8 @@ namespace slipway {
 struct LayerNormArgs {
   DType dtype;        // float32, float64; cuda: also float16, bfloat16
   const void* x;      // [rows, width]
-  const void* scale;  // [width], or null: 1
-  const void* shift;  // [width], or null: 0
+  const void* scale;  // [width], of dtype's accumulator, or null: 1
+  const void* shift;  // [width], the same, or null: 0
   void* y;            // [rows, width], may be x
   void* mean;         // [rows], of dtype's accumulator
   void* rstd;         // [rows], the same
@@ -32,10 +32,10 @@ struct LayerNormGradientArgs {
   const void* x;      // [rows, width]
   const void* mean;   // [rows], of dtype's accumulator
   const void* rstd;   // [rows], the same
-  const void* scale;  // [width], or null: 1
+  const void* scale;  // [width], of dtype's accumulator, or null: 1
   void* dx;           // [rows, width], may be dy
-  void* dscale;       // [width]
-  void* dshift;       // [width]
+  void* dscale;       // [width], of dtype's accumulator
+  void* dshift;       // [width], the same
   std::int64_t rows;
   std::int64_t width;
   void* partial;  // scratch, [chunks(rows), 2, width], of dtype's accumulator

@@ -11,6 +11,7 @@ struct StructuralOps {
   OpPtr (*ones)(const ValueType& type);  // no inputs
   OpPtr (*reorder)(const Layout& to);    // one value, same elements in another layout
   OpPtr (*cast)(DType to);               // one value, same elements in another type
+  OpPtr (*cast_all)(DType to);           // any number of values of one type, each as `cast`
 };
 
 }  // namespace slipway

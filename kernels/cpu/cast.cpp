@@ -18,6 +18,13 @@ void run(const Stream& stream, const CastArgs& args) {
   });
 }
 
+void run_all(const Stream& stream, const CastAllArgs& args) {
+  for (const CastAllArgs::Part& part : args.parts) {
+    run(stream, {.from = args.from, .to = args.to, .x = part.x, .y = part.y, .count = part.count});
+  }
+}
+
+const KernelRegistrar<CastAllArgs> kCastAll(cast_all, DeviceKind::cpu, run_all);
 const KernelRegistrar<CastArgs> kCast(cast, DeviceKind::cpu, run);
 
 }  // namespace

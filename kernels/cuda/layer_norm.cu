@@ -6,12 +6,12 @@
 namespace slipway::cuda {
 namespace {
 
-template <class T, int kWidth>
-__device__ Pack<T, kWidth> load_or_fill(const T* from, std::int64_t column, AccumulatorOf<T> missing) {
+template <int kWidth, class A>
+__device__ Pack<A, kWidth> load_or_fill(const A* from, std::int64_t column, A missing) {
   if (from) return load_pack<kWidth>(from + column);
-  Pack<T, kWidth> pack;
+  Pack<A, kWidth> pack;
 #pragma unroll
-  for (int k = 0; k < kWidth; ++k) pack.values[k] = from_accumulator<T>(missing);
+  for (int k = 0; k < kWidth; ++k) pack.values[k] = missing;
   return pack;
 }
 
@@ -20,8 +20,8 @@ template <class T>
 struct Forward {
   using A = AccumulatorOf<T>;
   const T* x;
-  const T* scale;  // or null
-  const T* shift;  // or null
+  const A* scale;  // or null
+  const A* shift;  // or null
   T* y;
   A* mean;
   A* rstd;
@@ -47,13 +47,12 @@ __global__ void __launch_bounds__(kMostTeamThreads)
     }
     for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
       Pack<T, kWidth> pack = row.pack(p, column);
-      const Pack<T, kWidth> scale = load_or_fill<T, kWidth>(args.scale, column, A(1));
-      const Pack<T, kWidth> shift = load_or_fill<T, kWidth>(args.shift, column, A(0));
+      const Pack<A, kWidth> scale = load_or_fill<kWidth>(args.scale, column, A(1));
+      const Pack<A, kWidth> shift = load_or_fill<kWidth>(args.shift, column, A(0));
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         const A normal = (to_accumulator(pack.values[k]) - mean) * rstd;
-        pack.values[k] =
-            from_accumulator<T>(normal * to_accumulator(scale.values[k]) + to_accumulator(shift.values[k]));
+        pack.values[k] = from_accumulator<T>(normal * scale.values[k] + shift.values[k]);
       }
       store_pack(args.y + index * loop.width + column, pack);
     });
@@ -69,7 +68,7 @@ struct Backward {
   const T* x;
   const A* mean;
   const A* rstd;
-  const T* scale;  // or null
+  const A* scale;  // or null
   T* dx;
   A* partial;  // [chunks, 2, width]
   std::int64_t chunk_rows;
@@ -139,11 +138,11 @@ __global__ void __launch_bounds__(kMostTeamThreads)
     SumPair<A> sums{};  // of g, and of g n
     for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
       const Pack<T, kWidth> dy = dy_row.pack(p, column), x = x_row.pack(p, column);
-      const Pack<T, kWidth> scale = load_or_fill<T, kWidth>(args.scale, column, A(1));
+      const Pack<A, kWidth> scale = load_or_fill<kWidth>(args.scale, column, A(1));
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         const A d = to_accumulator(dy.values[k]), normal = (to_accumulator(x.values[k]) - mean) * rstd;
-        const A g = d * to_accumulator(scale.values[k]);
+        const A g = d * scale.values[k];
         sums = sums + SumPair<A>{g, g * normal};
         columns.add(p, column, k, d * normal, d);
       }
@@ -153,11 +152,11 @@ __global__ void __launch_bounds__(kMostTeamThreads)
     for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
       Pack<T, kWidth> pack = dy_row.pack(p, column);
       const Pack<T, kWidth> x = x_row.pack(p, column);
-      const Pack<T, kWidth> scale = load_or_fill<T, kWidth>(args.scale, column, A(1));
+      const Pack<A, kWidth> scale = load_or_fill<kWidth>(args.scale, column, A(1));
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         const A normal = (to_accumulator(x.values[k]) - mean) * rstd;
-        const A g = to_accumulator(pack.values[k]) * to_accumulator(scale.values[k]);
+        const A g = to_accumulator(pack.values[k]) * scale.values[k];
         pack.values[k] = from_accumulator<T>(rstd * (g - mean_sum - normal * mean_product));
       }
       store_pack(args.dx + index * loop.width + column, pack);
@@ -167,15 +166,13 @@ __global__ void __launch_bounds__(kMostTeamThreads)
 }
 
 /// dscale and dshift: the sums of the chunks, in their order.
-template <class T>
+template <class A>
 __global__ void __launch_bounds__(kBlockThreads)
-    sum_chunks(const AccumulatorOf<T>* partial, const std::int64_t chunks, const std::int64_t width,
-               T* dscale, T* dshift) {
-  using A = AccumulatorOf<T>;
+    sum_chunks(const A* partial, const std::int64_t chunks, const std::int64_t width, A* dscale, A* dshift) {
   for (std::int64_t i = grid_thread(); i < 2 * width; i += grid_threads()) {
     A sum = 0;
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * 2 * width + i];
-    (i < width ? dscale[i] : dshift[i - width]) = from_accumulator<T>(sum);
+    (i < width ? dscale[i] : dshift[i - width]) = sum;
   }
 }
 
@@ -183,8 +180,8 @@ void forward(const Stream& stream, const LayerNormArgs& args) {
   visit_float(args.dtype, "layer_norm_forward", [&]<class T>() {
     using A = AccumulatorOf<T>;
     const Forward<T> rows{.x = static_cast<const T*>(args.x),
-                          .scale = static_cast<const T*>(args.scale),
-                          .shift = static_cast<const T*>(args.shift),
+                          .scale = static_cast<const A*>(args.scale),
+                          .shift = static_cast<const A*>(args.shift),
                           .y = static_cast<T*>(args.y),
                           .mean = static_cast<A*>(args.mean),
                           .rstd = static_cast<A*>(args.rstd),
@@ -205,7 +202,7 @@ void backward(const Stream& stream, const LayerNormGradientArgs& args) {
                            .x = static_cast<const T*>(args.x),
                            .mean = static_cast<const A*>(args.mean),
                            .rstd = static_cast<const A*>(args.rstd),
-                           .scale = static_cast<const T*>(args.scale),
+                           .scale = static_cast<const A*>(args.scale),
                            .dx = static_cast<T*>(args.dx),
                            .partial = static_cast<A*>(args.partial),
                            .chunk_rows = (args.rows + chunks - 1) / chunks};
@@ -217,9 +214,9 @@ void backward(const Stream& stream, const LayerNormGradientArgs& args) {
       if (kPacks == 0) teams.teams = 1;
       launch(stream, teams.shape(chunks), backward_rows<T, kWidth, kPacks>, loop, rows);
     });
-    launch(stream, elementwise_shape(stream, 2 * args.width), sum_chunks<T>,
-           static_cast<const A*>(rows.partial), chunks, args.width, static_cast<T*>(args.dscale),
-           static_cast<T*>(args.dshift));
+    launch(stream, elementwise_shape(stream, 2 * args.width), sum_chunks<A>,
+           static_cast<const A*>(rows.partial), chunks, args.width, static_cast<A*>(args.dscale),
+           static_cast<A*>(args.dshift));
   });
 }
 

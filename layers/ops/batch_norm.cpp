@@ -32,6 +32,11 @@ void check_inputs(const Op& op, const BatchNormOptions& options, std::span<const
   }
 }
 
+/// x and residual come as they are; statistics, scale and shift are the accumulator's.
+InputPrecision precision_of(int input) {
+  return input == 0 || input == kResidualInput ? InputPrecision::follows : InputPrecision::full;
+}
+
 /// The options with a relu or an addition in front of it fused in; none if it cannot be.
 std::optional<BatchNormOptions> fused_with(const BatchNormOptions& options, const Op& consumer) {
   if (options.activation != Activation::none) return std::nullopt;
@@ -109,6 +114,9 @@ std::vector<Value> gradients(VjpContext& context, const BatchNormOptions& option
 }
 
 }  // namespace
+
+InputPrecision BatchNormTraining::input_precision(int input) const { return precision_of(input); }
+InputPrecision BatchNormInference::input_precision(int input) const { return precision_of(input); }
 
 std::string BatchNormTraining::attributes() const { return describe(options_); }
 

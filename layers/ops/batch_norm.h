@@ -18,7 +18,8 @@ struct BatchNormOptions {
 ///           like x if options.residual
 ///   outputs y like x, mean and rstd of the batch [channels], and the updated running statistics, which are
 ///           the inputs' memory: they are to be made updates of their variables.
-/// The running variance takes the unbiased variance, as in PyTorch. float32 and float64.
+/// The running variance takes the unbiased variance, as in PyTorch. float32, float64; cuda: also
+/// float16, bfloat16, with everything but x, residual and y in float32.
 class BatchNormTraining : public Op {
  public:
   explicit BatchNormTraining(const BatchNormOptions& options) : options_(options) {}
@@ -34,6 +35,7 @@ class BatchNormTraining : public Op {
   std::vector<InPlace> in_place() const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
   OpPtr fuse_consumer(int output, const Op& consumer, int input) const override;
+  InputPrecision input_precision(int input) const override;
 
  private:
   BatchNormOptions options_;
@@ -54,6 +56,7 @@ class BatchNormInference : public Op {
   std::vector<InPlace> in_place() const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
   OpPtr fuse_consumer(int output, const Op& consumer, int input) const override;
+  InputPrecision input_precision(int input) const override;
 
  private:
   BatchNormOptions options_;

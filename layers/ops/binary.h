@@ -21,6 +21,7 @@ class Binary : public Op {
     return {{.output = 0, .input = 0}, {.output = 0, .input = 1}};
   }
   LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   BinaryFunction function_;

@@ -26,6 +26,41 @@ void Cast::to_onnx(OnnxSink& sink) const {
   sink.emit("Cast", {sink.input(0)}, {sink.output(0)}, {{"to", onnx_dtype(to_)}});
 }
 
+namespace {
+
+/// Room for the parts, so that run() allocates nothing.
+struct CastParts : OpState {
+  std::vector<CastAllArgs::Part> parts;
+};
+
+}  // namespace
+
+std::vector<ValueType> CastAll::infer(std::span<const ValueType> inputs) const {
+  std::vector<ValueType> outputs;
+  for (const ValueType& type : inputs) {
+    require(is_floating(type.dtype) && is_floating(to_) && type.dtype == inputs[0].dtype, name(),
+            ": expects floating-point values of one dtype, got ", inputs[0], " and ", type);
+    outputs.emplace_back(to_, type.shape);
+  }
+  return outputs;
+}
+
+std::unique_ptr<OpState> CastAll::prepare(PrepareContext& context) const {
+  auto state = std::make_unique<CastParts>();
+  state->parts.resize(context.inputs.size());
+  return state;
+}
+
+void CastAll::run(OpContext& context) const {
+  std::vector<CastAllArgs::Part>& parts = context.prepared<CastParts>().parts;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const TensorView &x = context.inputs[i], &y = context.outputs[i];
+    parts[i] = {.x = x.data, .y = y.data, .count = y.type.layout.extent(y.shape())};
+  }
+  if (parts.empty()) return;
+  cast_all(context.stream, {.from = context.input(0).dtype(), .to = to_, .parts = parts});
+}
+
 int onnx_dtype(DType dtype) {
   switch (dtype) {
     case DType::float32:

@@ -22,6 +22,22 @@ class Cast : public Op {
   DType to_;
 };
 
+/// Several floating-point values of one dtype, each as another: (x...) -> (y...). Not differentiable: it
+/// comes after gradients, by gather_casts.
+class CastAll : public Op {
+ public:
+  explicit CastAll(DType to) : to_(to) {}
+
+  std::string_view name() const override { return "cast_all"; }
+  std::string attributes() const override { return text("to=", to_); }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::unique_ptr<OpState> prepare(PrepareContext& context) const override;
+  void run(OpContext& context) const override;
+
+ private:
+  DType to_;
+};
+
 /// The number by which ONNX knows a dtype (TensorProto.DataType).
 int onnx_dtype(DType dtype);
 

@@ -37,6 +37,7 @@ class Conv2d : public Op {
   LayoutChoice choose_layouts(const Stream& stream, std::span<const ValueType> inputs,
                               std::span<const ValueType> outputs) const override;
   OpPtr fuse_consumer(int output, const Op& consumer, int input) const override;
+  InputPrecision input_precision(int) const override { return InputPrecision::reduced; }
 
  private:
   int residual_input() const { return options_.bias ? 3 : 2; }

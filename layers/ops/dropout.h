@@ -5,8 +5,8 @@
 namespace slipway {
 
 /// (x, step int64[]) -> x with each element set to 0 with probability p, else divided by 1 - p (Srivastava et
-/// al., 2014). Which ones depends on key, step and row-major element index alone. Any shape, float32 and
-/// float64.
+/// al., 2014). Which ones depends on key, step and row-major element index alone. Any shape; float32,
+/// float64; cuda: also float16, bfloat16.
 class Dropout : public Op {
  public:
   Dropout(double probability, std::uint64_t key) : probability_(probability), key_(key) {}
@@ -17,6 +17,7 @@ class Dropout : public Op {
   void run(OpContext& context) const override;
   std::vector<Value> vjp(VjpContext& context) const override;
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   double probability_;  // [0, 1)

@@ -14,6 +14,7 @@ class GlobalAvgPool : public Op {
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 };
 
 /// Maximum over all pixels: x [batch, channels, height, width] -> y [batch, channels], and the pixel of each
@@ -26,6 +27,7 @@ class GlobalMaxPool : public Op {
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 };
 
 }  // namespace slipway

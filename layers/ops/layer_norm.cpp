@@ -17,7 +17,8 @@ class LayerNormGradient : public Op {
   std::string_view name() const override { return "layer_norm_gradient"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require(inputs.size() == 4 || inputs.size() == 5, name(), ": expects 4 or 5 inputs, got ", inputs.size());
-    const ValueType sum(inputs[0].dtype, sizes(inputs[0].shape, axis_, inputs[0].shape.rank()));
+    const ValueType sum(accumulator_of(inputs[0].dtype),
+                        sizes(inputs[0].shape, axis_, inputs[0].shape.rank()));
     return {inputs[0], sum, sum};
   }
   std::unique_ptr<OpState> prepare(PrepareContext& context) const override {
@@ -61,10 +62,10 @@ std::vector<ValueType> LayerNorm::infer(std::span<const ValueType> inputs) const
   const ValueType& x = inputs[0];
   require(is_floating(x.dtype), name(), ": expects a floating-point input, got ", x);
   const int first = axis(x.shape);
-  const ValueType normalized(x.dtype, sizes(x.shape, first, x.shape.rank()));
+  const ValueType parameter(accumulator_of(x.dtype), sizes(x.shape, first, x.shape.rank()));
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    require(inputs[i].dtype == x.dtype && inputs[i].shape == normalized.shape, name(), ": input ", x,
-            " needs scale and shift ", normalized, ", got ", inputs[i]);
+    require(inputs[i].dtype == parameter.dtype && inputs[i].shape == parameter.shape, name(), ": input ", x,
+            " needs scale and shift ", parameter, ", got ", inputs[i]);
   }
   const ValueType statistic(accumulator_of(x.dtype), sizes(x.shape, 0, first));
   return {{x.dtype, x.shape}, statistic, statistic};

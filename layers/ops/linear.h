@@ -28,6 +28,7 @@ class Linear : public Op {
   LayoutChoice choose_layouts(const Stream& stream, std::span<const ValueType> inputs,
                               std::span<const ValueType> outputs) const override;
   OpPtr fuse_consumer(int output, const Op& consumer, int input) const override;
+  InputPrecision input_precision(int) const override { return InputPrecision::reduced; }
 
  private:
   Options options_;

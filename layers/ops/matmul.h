@@ -24,6 +24,7 @@ class MatMul : public Op {
   std::vector<Value> vjp(VjpContext& context) const override;
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   void to_onnx(OnnxSink& sink) const override;
+  InputPrecision input_precision(int) const override { return InputPrecision::reduced; }
 
  private:
   Options options_;

@@ -17,6 +17,7 @@ class Pad : public Op {
   void run(OpContext& context) const override;
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   Dims before_, after_;

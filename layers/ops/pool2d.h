@@ -24,6 +24,7 @@ class MaxPool2d : public Op {
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   Pool2dOptions options_;
@@ -44,6 +45,7 @@ class AvgPool2d : public Op {
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   Options options_;

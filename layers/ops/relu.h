@@ -4,7 +4,8 @@
 
 namespace slipway {
 
-/// y = max(x, 0); with slope s in [0, 1): y = x > 0 ? x : s x (leaky relu). Any shape, float32 and float64.
+/// y = max(x, 0); with slope s in [0, 1): y = x > 0 ? x : s x (leaky relu). Any shape; float32,
+/// float64; cuda: also float16, bfloat16.
 class Relu : public Op {
  public:
   explicit Relu(double slope = 0) : slope_(slope) {}
@@ -18,6 +19,7 @@ class Relu : public Op {
   void to_onnx(OnnxSink& sink) const override;
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
   LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   double slope_;

@@ -19,6 +19,7 @@ class Reshape : public Op {
   std::vector<InPlace> in_place() const override {
     return {{.output = 0, .input = 0, .rule = InPlace::Rule::required}};
   }
+  InputPrecision input_precision(int) const override { return InputPrecision::follows; }
 
  private:
   Dims shape_;

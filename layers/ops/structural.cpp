@@ -14,7 +14,8 @@ const StructuralOps& structural_ops() {
         return std::make_shared<Fill>(type.dtype, type.shape, 1);
       },
       .reorder = [](const Layout& to) -> OpPtr { return std::make_shared<Reorder>(to); },
-      .cast = [](DType to) -> OpPtr { return std::make_shared<Cast>(to); }};
+      .cast = [](DType to) -> OpPtr { return std::make_shared<Cast>(to); },
+      .cast_all = [](DType to) -> OpPtr { return std::make_shared<CastAll>(to); }};
   return ops;
 }
 

@@ -55,23 +55,25 @@ struct Row {
   const char* name;
   const char* onnx;  // null: emitted by `emit`
   Emit emit;
-  bool keeps_zero;  // f(0) = 0 and f'(0) is finite: blocked padding stays as it must be
+  bool keeps_zero;           // f(0) = 0 and f'(0) is finite: blocked padding stays as it must be
+  InputPrecision precision;  // full where a rounded input changes the result by more than its own share
 };
 
 /// One row a UnaryFunction, in its order.
-constexpr std::array<Row, 13> kTable = {{{"neg", "Neg", nullptr, true},
-                                         {"exp", "Exp", nullptr, false},
-                                         {"log", "Log", nullptr, false},
-                                         {"sqrt", "Sqrt", nullptr, false},
-                                         {"square", nullptr, emit_square, true},
-                                         {"reciprocal", "Reciprocal", nullptr, false},
-                                         {"abs", "Abs", nullptr, true},
-                                         {"sigmoid", "Sigmoid", nullptr, false},
-                                         {"tanh", "Tanh", nullptr, true},
-                                         {"silu", nullptr, emit_silu, true},
-                                         {"softplus", nullptr, emit_softplus, false},
-                                         {"gelu", nullptr, emit_gelu, true},
-                                         {"gelu_tanh", nullptr, emit_gelu_tanh, true}}};
+constexpr std::array<Row, 13> kTable = {
+    {{"neg", "Neg", nullptr, true, InputPrecision::follows},
+     {"exp", "Exp", nullptr, false, InputPrecision::full},
+     {"log", "Log", nullptr, false, InputPrecision::full},
+     {"sqrt", "Sqrt", nullptr, false, InputPrecision::full},
+     {"square", nullptr, emit_square, true, InputPrecision::full},
+     {"reciprocal", "Reciprocal", nullptr, false, InputPrecision::full},
+     {"abs", "Abs", nullptr, true, InputPrecision::follows},
+     {"sigmoid", "Sigmoid", nullptr, false, InputPrecision::follows},
+     {"tanh", "Tanh", nullptr, true, InputPrecision::follows},
+     {"silu", nullptr, emit_silu, true, InputPrecision::follows},
+     {"softplus", nullptr, emit_softplus, false, InputPrecision::full},
+     {"gelu", nullptr, emit_gelu, true, InputPrecision::follows},
+     {"gelu_tanh", nullptr, emit_gelu_tanh, true, InputPrecision::follows}}};
 
 const Row& row(UnaryFunction function) { return kTable[static_cast<std::size_t>(function)]; }
 
@@ -129,6 +131,8 @@ std::vector<Value> Unary::vjp(VjpContext& context) const {
   const Value v = derivative_from_output(function_) ? context.output() : context.input(0);
   return {context.add(UnaryGradient(function_), {context.gradient(), v})};
 }
+
+InputPrecision Unary::input_precision(int) const { return row(function_).precision; }
 
 Cost Unary::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   Cost cost = Op::cost(inputs, outputs);

@@ -5,8 +5,8 @@
 
 namespace slipway {
 
-/// y = f(x), elementwise, of any shape; float32 and float64. A new function is a formula in
-/// kernels/cpu/unary.cpp and a row in unary.cpp.
+/// y = f(x), elementwise, of any shape; float32, float64; cuda: also float16, bfloat16. A new function is a
+/// formula in kernels/cpu/unary.cpp and a row in unary.cpp.
 class Unary : public Op {
  public:
   explicit Unary(UnaryFunction function) : function_(function) {}
@@ -20,6 +20,7 @@ class Unary : public Op {
   void to_onnx(OnnxSink& sink) const override;
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
   LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  InputPrecision input_precision(int input) const override;
 
  private:
   UnaryFunction function_;

@@ -11,6 +11,15 @@ namespace slipway {
 /// Drops nodes that no output and no update depends on. Inputs stay.
 Graph eliminate_dead_nodes(const Graph& graph);
 
+/// Computes a float32 graph in mixed precision, before its gradients are appended: products and what follows
+/// them (Op::input_precision) in `reduced`, float16 or bfloat16, everything else in float32. Casts stand only
+/// where the two meet, one a value. Variables, inputs and outputs of the graph stay float32.
+Graph lower_precision(const Graph& graph, DType reduced, const StructuralOps& ops);
+
+/// Merges the casts of variables to one type, as lower_precision makes them of weights, into one op: one
+/// kernel instead of one a weight. For after assign_layouts, and before updates are appended.
+Graph gather_casts(const Graph& graph, const StructuralOps& ops);
+
 /// Merges producers with their only consumer where one of the two offers a fused op, until nothing changes.
 Graph fuse(const Graph& graph);
 

@@ -150,6 +150,41 @@ TEST(CudaElementwise, CastBetweenAllDTypes) {
   }
 }
 
+/// Parts of many sizes one after another, the first elements of which are aligned or not.
+std::vector<CastAllArgs::Part> parts_of(std::int64_t alignment) {
+  std::vector<CastAllArgs::Part> parts;
+  for (int i = 0; i < 210; ++i) parts.push_back({.count = i % 70 == 3 ? 5000 : i % 37});
+  std::int64_t end = 0;
+  for (CastAllArgs::Part& part : parts) {
+    part.x = part.y = reinterpret_cast<std::byte*>(end);  // elements from the first, until memory is known
+    end += (part.count + alignment - 1) / alignment * alignment;
+  }
+  return parts;
+}
+
+TEST(CudaElementwise, CastAllBetweenFloats) {
+  for (const auto& [from, to] :
+       {std::pair(DType::float32, DType::bfloat16), std::pair(DType::float32, DType::float16),
+        std::pair(DType::float16, DType::float32), std::pair(DType::float64, DType::bfloat16)}) {
+    for (const std::int64_t alignment : {1, 16}) {
+      const auto call = [&](const Stream& stream, DType, const KernelPointers& p) {
+        const bool host = stream.device.is_host();
+        const DType x = host ? accumulator_of(from) : from, y = host ? accumulator_of(to) : to;
+        std::vector<CastAllArgs::Part> parts = parts_of(alignment);
+        for (CastAllArgs::Part& part : parts) {
+          const auto first = reinterpret_cast<std::uintptr_t>(part.x);
+          part.x = p.as<std::byte>(0) + first * size_of(x);
+          part.y = p.as<std::byte>(1) + first * size_of(y);
+        }
+        cast_all(stream, {.from = x, .to = y, .parts = parts});
+      };
+      constexpr std::int64_t kCount = 24000;
+      expect_agreement({reads(mixed_values(kCount, 1)).as(from), writes(kCount).as(to)}, call,
+                       {.epsilons = 0, .dtypes = {DType::float32}});
+    }
+  }
+}
+
 TEST(CudaElementwise, FillAndCopy) {
   for (const std::int64_t count : kAwkwardCounts) {
     for (const DType dtype : kAll) {

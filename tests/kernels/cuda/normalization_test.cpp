@@ -21,22 +21,23 @@ TEST(CudaLayerNorm, Forward) {
   for (const Rows& r : kRows) {
     for (const bool affine : {false, true}) {
       SCOPED_TRACE(text(r.rows, " x ", r.width, affine ? " affine" : ""));
-      expect_agreement({updates(random_values(r.elements(), 1, 9, 11)), reads(random_values(r.width, 2)),
-                        reads(random_values(r.width, 3)), writes(r.rows).as_accumulator(),
-                        writes(r.rows).as_accumulator()},
-                       [&](const Stream& stream, DType dtype, const KernelPointers& p) {
-                         layer_norm_forward(stream, {.dtype = dtype,
-                                                     .x = p[0],
-                                                     .scale = affine ? p[1] : nullptr,
-                                                     .shift = affine ? p[2] : nullptr,
-                                                     .y = p[0],
-                                                     .mean = p[3],
-                                                     .rstd = p[4],
-                                                     .rows = r.rows,
-                                                     .width = r.width,
-                                                     .epsilon = 1e-5});
-                       },
-                       {.epsilons = 512, .magnitude = 1});
+      expect_agreement(
+          {updates(random_values(r.elements(), 1, 9, 11)), reads(random_values(r.width, 2)).as_accumulator(),
+           reads(random_values(r.width, 3)).as_accumulator(), writes(r.rows).as_accumulator(),
+           writes(r.rows).as_accumulator()},
+          [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+            layer_norm_forward(stream, {.dtype = dtype,
+                                        .x = p[0],
+                                        .scale = affine ? p[1] : nullptr,
+                                        .shift = affine ? p[2] : nullptr,
+                                        .y = p[0],
+                                        .mean = p[3],
+                                        .rstd = p[4],
+                                        .rows = r.rows,
+                                        .width = r.width,
+                                        .epsilon = 1e-5});
+          },
+          {.epsilons = 512, .magnitude = 1});
     }
   }
 }
@@ -48,7 +49,8 @@ TEST(CudaLayerNorm, Backward) {
       expect_agreement({updates(random_values(r.elements(), 1)), reads(random_values(r.elements(), 2)),
                         reads(random_values(r.rows, 3, -0.1, 0.1)).as_accumulator(),
                         reads(random_values(r.rows, 4, 0.5, 1)).as_accumulator(),
-                        reads(random_values(r.width, 5)), writes(r.width), writes(r.width),
+                        reads(random_values(r.width, 5)).as_accumulator(), writes(r.width).as_accumulator(),
+                        writes(r.width).as_accumulator(),
                         scratch(LayerNormGradientArgs::chunks(r.rows) * 2 * r.width, DType::float64)},
                        [&](const Stream& stream, DType dtype, const KernelPointers& p) {
                          layer_norm_backward(stream, {.dtype = dtype,

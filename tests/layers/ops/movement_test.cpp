@@ -158,6 +158,21 @@ TEST(Cast, SaturatesAndTruncates) {
   EXPECT_EQ(wide.as<std::int64_t>()[1], std::numeric_limits<std::int64_t>::min());
 }
 
+TEST(Cast, AllAtOnceAreWhatTheyAreOneByOne) {
+  const std::vector<Tensor> x = {Tensor::of<float>({2, 2}, {0.1f, -3, 1e30f, 1e-30f}),
+                                 Tensor(DType::float32, Shape{0}), Tensor::of<float>({1}, {1.00390625f})};
+  for (const DType to : {DType::float16, DType::bfloat16, DType::float64}) {
+    const std::vector<Tensor> all = run_op(CastAll(to), x);
+    ASSERT_EQ(all.size(), x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const Tensor one = run_op(Cast(to), {x[i]});
+      EXPECT_EQ(all[i].type(), one.type());
+      for_each_index(one.shape(), [&](const Dims& at) { EXPECT_EQ(all[i].at(at), one.at(at)); });
+    }
+  }
+  EXPECT_THROW(run_op(CastAll(DType::float16), {x[0], x[0].cast(DType::float64)}), Error);
+}
+
 TEST(Cast, ConvertsBetweenAllDtypes) {
   const std::vector<DType> dtypes = {DType::float32,  DType::float64, DType::float16,
                                      DType::bfloat16, DType::int8,    DType::uint8,
