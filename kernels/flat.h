@@ -7,8 +7,8 @@
 
 namespace slipway {
 
-/// The Euclidean norm of scale * x, and the factor that brings it down to max_norm:
-///   norm = scale ‖x‖;  factor = scale min(1, max_norm / (norm + 1e-6))
+/// The Euclidean norm of c x, c = scale / loss_scale, and the factor that brings it down to max_norm:
+///   norm = c ‖x‖;  factor = c min(1, max_norm / (norm + 1e-6))
 /// The factor is NaN if the norm or the loss is not finite, so that an update by it is skipped. Squares are
 /// summed in double precision over chunks that depend on `count` only.
 struct ClipFactorArgs {
@@ -16,11 +16,12 @@ struct ClipFactorArgs {
   const void* x;
   std::int64_t count;
   double scale;
-  double max_norm;    // infinity: only measure
-  const float* loss;  // [], null: there is none to look at
-  float* norm;        // []
-  float* factor;      // []
-  double* partial;    // scratch, [kParts]
+  double max_norm;          // infinity: only measure
+  const float* loss;        // [], null: there is none to look at
+  const float* loss_scale;  // [], null: 1
+  float* norm;              // []
+  float* factor;            // []
+  double* partial;          // scratch, [kParts]
 
   static constexpr std::int64_t kParts = 1024;
 };

@@ -35,11 +35,12 @@ void clip_factor(const Stream& stream, const ClipFactorArgs& args) {
     const double squares = fixed_sum(
         stream, args.count, args.count,
         [=](std::int64_t begin, std::int64_t end) { return sum_of_squares(x + begin, end - begin); });
-    const double norm = args.scale * std::sqrt(squares);
+    const double scale = args.loss_scale ? args.scale / static_cast<double>(*args.loss_scale) : args.scale;
+    const double norm = scale * std::sqrt(squares);
     const double clip = norm + 1e-6 <= args.max_norm ? 1 : args.max_norm / (norm + 1e-6);
     *args.norm = static_cast<float>(norm);
     const bool finite = std::isfinite(*args.norm) && (args.loss == nullptr || std::isfinite(*args.loss));
-    *args.factor = finite ? static_cast<float>(args.scale * clip) : std::nanf("");
+    *args.factor = finite ? static_cast<float>(scale * clip) : std::nanf("");
   });
 }
 

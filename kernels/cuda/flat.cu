@@ -7,20 +7,22 @@
 namespace slipway::cuda {
 namespace {
 
-// norm = scale sqrt(Σ x²);  factor = scale min(1, max_norm / (norm + 1e-6)), NaN where norm or loss is not
-// finite
+// With c = scale / loss_scale:  norm = c sqrt(Σ x²);  factor = c min(1, max_norm / (norm + 1e-6)), NaN where
+// norm or loss is not finite
 struct ClipFactor {
   double scale, max_norm;
-  const float* loss;  // or null
+  const float* loss;        // or null
+  const float* loss_scale;  // or null
   float* norm;
   float* factor;
 
   __device__ void finish(double squares) const {
-    const double measured = scale * square_root(squares);
+    const double unscaled = loss_scale ? scale / static_cast<double>(*loss_scale) : scale;
+    const double measured = unscaled * square_root(squares);
     const double clip = measured + 1e-6 <= max_norm ? 1 : max_norm / (measured + 1e-6);
     *norm = static_cast<float>(measured);
     const bool finite = is_finite(*norm) && (loss == nullptr || is_finite(*loss));
-    *factor = finite ? static_cast<float>(scale * clip) : nanf("");
+    *factor = finite ? static_cast<float>(unscaled * clip) : nanf("");
   }
 };
 
@@ -64,7 +66,7 @@ void clip_factor(const Stream& stream, const ClipFactorArgs& args) {
     const int parts = static_cast<int>(std::min<std::int64_t>(blocks, ClipFactorArgs::kParts));
     launch(stream, {.grid = dim3(static_cast<unsigned>(parts)), .block = dim3(kBlockThreads)}, sum_squares<T>,
            packs, args.count, x, args.partial);
-    const ClipFactor clip{args.scale, args.max_norm, args.loss, args.norm, args.factor};
+    const ClipFactor clip{args.scale, args.max_norm, args.loss, args.loss_scale, args.norm, args.factor};
     launch(stream, {.grid = dim3(1), .block = dim3(kBlockThreads)}, finish_clip_factor, clip,
            static_cast<const double*>(args.partial), parts);
   });

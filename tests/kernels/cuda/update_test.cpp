@@ -50,6 +50,23 @@ TEST(CudaFlat, ClipFactorOfInfiniteGradientIsNan) {
                    });
 }
 
+TEST(CudaFlat, ClipFactorWithoutLossScale) {
+  expect_agreement(
+      {reads(random_values(1000, 1)), reads({4096}).as(DType::float32), writes(1).as(DType::float32),
+       writes(1).as(DType::float32), scratch(ClipFactorArgs::kParts, DType::float64)},
+      [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+        clip_factor_kernel(stream, {.dtype = dtype,
+                                    .x = p[0],
+                                    .count = 1000,
+                                    .scale = 1,
+                                    .max_norm = 0.001,
+                                    .loss_scale = p.as<float>(1),
+                                    .norm = p.as<float>(2),
+                                    .factor = p.as<float>(3),
+                                    .partial = p.as<double>(4)});
+      });
+}
+
 TEST(CudaFlat, Accumulate) {
   for (const std::int64_t count : kAwkwardCounts) {
     expect_agreement({updates(random_values(count, 1)), reads(random_values(count, 2))},
