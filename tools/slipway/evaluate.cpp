@@ -45,9 +45,7 @@ class EvaluateVerb : public Verb {
                   {.batch_size = trained.config().train.evaluation_batch(),
                    .mode = Mode::evaluation,
                    .workers = static_cast<int>(trained.config().data.workers)});
-    const Compute compute({.device = device_.empty() ? trained.config().device : device_,
-                           .threads = threads_,
-                           .deterministic = trained.config().deterministic});
+    const Compute compute(trained.compute(device_, threads_));
     Evaluator evaluator(trained.model(), compute.stream(), trained.variables().on(compute.stream()));
     print(evaluator.run(loader), trained);
     return 0;

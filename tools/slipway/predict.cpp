@@ -11,6 +11,7 @@
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
+#include "tools/train/precision.h"
 #include "tools/train/prediction_input.h"
 #include "tools/train/project.h"
 #include "tools/train/trained_model.h"
@@ -72,9 +73,7 @@ class PredictVerb : public Verb {
     }
     std::ostream& out = output_.empty() ? std::cout : file;
     const std::vector<std::string>& labels = trained.pipeline().source().target().labels;
-    const Compute compute({.device = device_.empty() ? trained.config().device : device_,
-                           .threads = threads_,
-                           .deterministic = trained.config().deterministic});
+    const Compute compute(trained.compute(device_, threads_));
     Variables variables = trained.variables().on(compute.stream());
     std::map<std::int64_t, std::unique_ptr<Executor>> executors;
     bool header = true;
@@ -111,7 +110,8 @@ class PredictVerb : public Verb {
     const Stream& stream = variables.stream();
     Model::Forward forward = trained.model().forward({.batch_size = batch});
     forward.graph.output("output", forward.output);
-    Graph graph = optimize(std::move(forward.graph), stream, variables);
+    const Precision precision = precision_on(stream.device, parse_precision(trained.config().precision));
+    Graph graph = optimize(in_precision(std::move(forward.graph), precision), stream, variables);
     variables.allocate(graph);
     return std::make_unique<Executor>(std::move(graph), stream, variables);
   }

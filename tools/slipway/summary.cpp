@@ -28,9 +28,7 @@ class SummaryVerb : public Verb {
   int run() override {
     const Project project(config_, assignments_, default_threads());
     const std::int64_t batch = batch_ > 0 ? batch_ : project.config().train.batch_size;
-    const Model::Forward forward = project.model().forward({.batch_size = batch});
-    std::cout << summarize(forward.graph, forward.input, forward.output,
-                           trainable_variables(forward.graph, project.config().train.freeze));
+    std::cout << summarize(project.model(), batch);
     return 0;
   }
 

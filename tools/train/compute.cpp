@@ -60,6 +60,7 @@ Compute::Compute(const Options& options)
               .deterministic = options.deterministic,
               .synchronous = options.synchronous,
               .native = queue_.native(),
-              .tuner = options.tuner} {}
+              .tuner = options.tuner,
+              .matrix_precision = options.matrix_precision} {}
 
 }  // namespace slipway

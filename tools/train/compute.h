@@ -21,6 +21,7 @@ class Compute {
     int threads = 1;
     bool deterministic = false;
     bool synchronous = false;
+    MatrixPrecision matrix_precision = MatrixPrecision::float32;
     Tuner* tuner = nullptr;
   };
   explicit Compute(const Options& options);

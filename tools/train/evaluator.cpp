@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/train/precision.h"
 #include "tools/train/training_program.h"
 
 namespace slipway {
@@ -37,7 +38,8 @@ Executor& Evaluator::executor(std::int64_t batch_size) {
   for (std::size_t i = 0; i < sums.size(); ++i) {
     for (std::size_t k = 0; k < sums[i].size(); ++k) built.graph.output(sum_name(i, k), sums[i][k]);
   }
-  Graph graph = optimize(std::move(built.graph), stream_, variables_);
+  const Precision precision = precision_on(stream_.device, parse_precision(model_.config().precision));
+  Graph graph = optimize(in_precision(std::move(built.graph), precision), stream_, variables_);
   variables_.allocate(graph);
   found = std::make_unique<Executor>(std::move(graph), stream_, variables_, workspace_);
   workspace_ = found->workspace();

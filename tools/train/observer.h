@@ -48,6 +48,12 @@ struct StepRecord {
   double samples_per_second = 0;  // over the last few seconds
 };
 
+/// An optimizer step whose gradient overflowed in 16 bits: its samples are passed over.
+struct SkippedStep {
+  std::int64_t step = 0;  // counted from 1
+  double loss_scale = 0;  // of the next one
+};
+
 /// A prediction that was confidently wrong.
 struct Mistake {
   std::string sample;  // Dataset::describe
@@ -87,6 +93,7 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_run_start(const RunInfo&) {}
   virtual void on_step(const StepRecord&) {}
+  virtual void on_skipped_step(const SkippedStep&) {}
   virtual void on_validation_progress(std::int64_t done, std::int64_t total) {
     static_cast<void>(done), static_cast<void>(total);
   }

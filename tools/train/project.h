@@ -7,6 +7,7 @@
 #include "tools/train/compute.h"
 #include "tools/train/data_source.h"
 #include "tools/train/model.h"
+#include "tools/train/precision.h"
 
 namespace slipway {
 
@@ -24,11 +25,13 @@ class Project {
   const RunConfig& config() const { return config_; }
   const DataSource& source() const { return *source_; }
   const Model& model() const { return *model_; }
-  /// The device and determinism of the configuration; implementations are chosen by `tuner`, if given.
+  /// The device, determinism and precision of the configuration; implementations are chosen by `tuner`, if
+  /// given.
   Compute::Options compute(Tuner* tuner = nullptr) const {
     return {.device = config_.device,
             .threads = threads_,
             .deterministic = config_.deterministic,
+            .matrix_precision = matrix_precision(parse_precision(config_.precision)),
             .tuner = tuner};
   }
 

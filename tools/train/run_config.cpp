@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/base/config_blocks.h"
+#include "tools/train/precision.h"
 
 namespace slipway {
 
@@ -49,6 +50,9 @@ void TrainConfig::fields(FieldVisitor& visit) {
               {.help = "how the learning rate changes over the steps; by default it doesn't"});
   visit.field("clip_norm", clip_norm, {.help = "largest norm of the gradient; 0: no clipping", .min = 0});
   visit.field(
+      "loss_scale", loss_scale,
+      {.help = "first factor on the loss in precision float16; it then changes by itself", .above = 0});
+  visit.field(
       "average_decay", average_decay,
       {.help = "decay of the moving average of the weights, which evaluation and export then use; 0: none",
        .min = 0,
@@ -70,6 +74,11 @@ void RunConfig::fields(FieldVisitor& visit) {
               {.help = "the same bits for every number of threads, at some cost"});
   visit.field("device", device,
               {.help = "where to compute: cpu, cuda, cuda:N, or auto, the first GPU if there is one"});
+  visit.field(
+      "precision", precision,
+      {.help = "in what a GPU computes: float32; tf32, float32 whose products round their factors; bfloat16 "
+               "or float16, which is mixed with float32 and keeps float32 parameters",
+       .choices = precision_names()});
   visit.field("data", data, {.help = "samples and what happens to them", .required = true});
   visit.field("blocks", blocks,
               {.help = "parts of models by name, with parameters, to be used like layers",
@@ -97,6 +106,7 @@ RunConfig read(const ConfigNode& root, const std::string& default_name, ConfigEr
   errors.throw_if_any();
   RunConfig config;
   config.name = default_name;
+  if (const ConfigNode* precision = root.find("precision")) config.precision_where = precision->where();
   read_component(ConfigNode::make_mapping(std::move(entries), root.where()), config, errors);
   if (config.data.split.fraction > 0 && config.data.validation) {
     errors.add(config.data.split.where,

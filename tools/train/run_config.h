@@ -61,7 +61,8 @@ class TrainConfig : public Component {
   bool drop_last = false;
   Slot<Optimizer> optimizer;
   Slot<Schedule> schedule;
-  double clip_norm = 0;      // 0: no clipping
+  double clip_norm = 0;  // 0: no clipping
+  double loss_scale = 65536;
   double average_decay = 0;  // 0: no moving average of the weights
   std::vector<std::string> freeze;
   std::string init_from;
@@ -83,6 +84,8 @@ class RunConfig : public Component {
   std::int64_t seed = 1;
   bool deterministic = false;
   std::string device = "auto";
+  std::string precision = "float32";  // see Precision
+  SourcePosition precision_where;
   ConfigNode blocks;  // named parts of `model`; those that are used become part of it, so this is empty after
                       // reading
   LayerList model;

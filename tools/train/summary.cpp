@@ -4,6 +4,9 @@
 #include <iomanip>
 #include <ostream>
 
+#include "layers/ops/cast.h"
+#include "tools/train/precision.h"
+
 namespace slipway {
 namespace {
 
@@ -13,10 +16,19 @@ std::string owner(const std::string& name) {
   return dot == std::string::npos ? name : name.substr(0, dot);
 }
 
+constexpr const char* kOutput = "output";
+
 }  // namespace
 
-ModelSummary summarize(const Graph& graph, Value input, Value output, const std::vector<Value>& trained) {
-  ModelSummary summary{.input = graph.type(input), .layers = {}, .total = {}};
+ModelSummary summarize(const Model& model, std::int64_t batch_size) {
+  const RunConfig& config = model.config();
+  Model::Forward forward = model.forward({.batch_size = batch_size});
+  const std::string input = forward.graph.node(forward.input.node).name;
+  forward.graph.output(kOutput, forward.output);
+  const Graph graph = in_precision(std::move(forward.graph), parse_precision(config.precision));
+  const std::vector<Value> trained = trainable_variables(graph, config.train.freeze);
+  ModelSummary summary{
+      .precision = config.precision, .input = graph.type(graph.find(input)), .layers = {}, .total = {}};
   const auto layer_of = [&](const std::string& name) -> LayerSummary& {
     const auto found = std::find_if(summary.layers.begin(), summary.layers.end(),
                                     [&](const LayerSummary& layer) { return layer.name == name; });
@@ -33,14 +45,16 @@ ModelSummary summarize(const Graph& graph, Value input, Value output, const std:
     }
     if (node.kind != NodeKind::op) continue;
     LayerSummary& layer = layer_of(node.name);
-    layer.operations += text(layer.operations.empty() ? "" : ", ", node.op->name());
+    if (!dynamic_cast<const Cast*>(node.op.get()))
+      layer.operations += text(layer.operations.empty() ? "" : ", ", node.op->name());
     layer.output = node.outputs[0].shape;
     std::vector<ValueType> inputs;
     for (const Value input : node.inputs) inputs.push_back(graph.type(input));
     layer.flops += node.op->cost(inputs, node.outputs).flops;
     for (const ValueType& type : node.outputs) layer.activation_bytes += type.bytes();
   }
-  summary.total = {.name = "total", .operations = "", .output = graph.type(output).shape};
+  summary.total = {
+      .name = "total", .operations = "", .output = graph.type(graph.outputs().at(kOutput)).shape};
   for (const LayerSummary& layer : summary.layers) {
     summary.total.parameters += layer.parameters;
     summary.total.frozen += layer.frozen;
@@ -90,7 +104,7 @@ std::ostream& operator<<(std::ostream& out, const ModelSummary& summary) {
         << operations << std::setw(int(shape_width) + 2) << shape << std::right << std::setw(12) << parameters
         << std::setw(12) << flops << std::setw(12) << memory << '\n';
   };
-  out << "input: " << summary.input << "\n\n";
+  out << "input: " << summary.input << ", precision: " << summary.precision << "\n\n";
   row("layer", "operations", "output", "parameters", "FLOPs", "memory");
   for (const LayerSummary& layer : summary.layers) {
     row(layer.name, layer.operations, layer.operations.empty() ? "" : text(layer.output),

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/graph/graph.h"
+#include "tools/train/model.h"
 
 namespace slipway {
 
@@ -20,14 +20,14 @@ struct LayerSummary {
 };
 
 struct ModelSummary {
+  std::string precision;
   ValueType input;
   std::vector<LayerSummary> layers;
   LayerSummary total;
 };
 
-/// The layers of a forward graph from `input` to `output`, in order. `trained` are its variables that are
-/// learned.
-ModelSummary summarize(const Graph& graph, Value input, Value output, const std::vector<Value>& trained);
+/// The layers of a model in order, as they are trained on batches of that size.
+ModelSummary summarize(const Model& model, std::int64_t batch_size);
 
 /// A table with a row a layer.
 std::ostream& operator<<(std::ostream& out, const ModelSummary& summary);

@@ -1,5 +1,6 @@
 #include "tools/train/trained_model.h"
 
+#include "tools/train/precision.h"
 #include "tools/train/run_directory.h"
 #include "tools/train/run_state.h"
 #include "tools/train/schema_text.h"
@@ -37,6 +38,13 @@ TrainedModel::TrainedModel(const std::string& path)
                  found->second.shape(), ", its configuration's model expects ", variables_[name].shape());
     variables_.write(name, found->second);
   }
+}
+
+Compute::Options TrainedModel::compute(const std::string& device, int threads) const {
+  return {.device = device.empty() ? config_.device : device,
+          .threads = threads,
+          .deterministic = config_.deterministic,
+          .matrix_precision = matrix_precision(parse_precision(config_.precision))};
 }
 
 }  // namespace slipway

@@ -5,6 +5,7 @@
 
 #include "core/io/checkpoint.h"
 #include "core/runtime/variables.h"
+#include "tools/train/compute.h"
 #include "tools/train/model.h"
 
 namespace slipway {
@@ -28,6 +29,8 @@ class TrainedModel {
   const Model& model() const { return *model_; }
   /// Parameters and running statistics as evaluation uses them (the moving average if the run kept one).
   const Variables& variables() const { return variables_; }
+  /// The determinism and precision of the training, on `device`, or the configuration's if that is empty.
+  Compute::Options compute(const std::string& device, int threads) const;
 
  private:
   std::string path_;

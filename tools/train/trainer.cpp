@@ -72,14 +72,12 @@ bool Trainer::finished() const {
 
 void Trainer::start() {
   session_start_ = epoch_start_ = last_save_ = Clock::now();
-  const Model::Forward forward = parts_.model.forward({.batch_size = parts_.config.train.batch_size});
   const RunInfo info{.name = parts_.config.name,
                      .directory = directory_->path(),
                      .config_yaml = write_component(parts_.config).to_yaml(),
                      .device = text(describe(parts_.stream), ", ", bytes_text(parts_.program.planned_bytes()),
                                     " planned for a step"),
-                     .model = summarize(forward.graph, forward.input, forward.output,
-                                        trainable_variables(forward.graph, parts_.config.train.freeze)),
+                     .model = summarize(parts_.model, parts_.config.train.batch_size),
                      .training_samples = training_set(parts_.source)->size(),
                      .validation_samples = parts_.validation.samples(),
                      .epochs = parts_.config.train.epochs,
@@ -148,7 +146,7 @@ void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
   StepState::set_step(parts_.program.variables(), progress_.step);
   StepState::set_learning_rate(parts_.program.variables(), learning_rate(progress_.step));
   const TrainingProgram::Result result = run_program(batch, phase);
-  if (!result.finite) stop_not_finite(batch, result);
+  if (!result.finite && !is_overflow(batch)) stop_not_finite(batch, result);
 
   progress_.loss_sum += result.loss * static_cast<double>(batch.size());
   progress_.samples += batch.size();
@@ -157,7 +155,26 @@ void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
   if (!update) return;
   accumulated_ = 0;
   ++progress_.step;
-  finish_step(result.gradient_norm);
+  if (result.finite)
+    finish_step(result.gradient_norm);
+  else
+    skip_step();
+  save_if_due();
+}
+
+/// Whether a result that is not finite may be so because of the loss scale alone.
+bool Trainer::is_overflow(const Batch& batch) const {
+  const std::optional<double> scale = parts_.program.loss_scale();
+  return scale && *scale >= LossScaling::kLeast && !find_bad_target(batch);
+}
+
+/// The device has left the parameters as they were; nothing else is to remember the step's samples either.
+void Trainer::skip_step() {
+  parts_.program.undo_step();
+  progress_.loss_sum = before_step_.loss_sum;
+  progress_.samples = before_step_.samples;
+  const SkippedStep skipped{.step = progress_.step, .loss_scale = *parts_.program.loss_scale()};
+  notify([&](Observer& observer) { observer.on_skipped_step(skipped); });
 }
 
 /// An error on a device shows when results are read, and does not know which kernel caused it.
@@ -184,10 +201,13 @@ void Trainer::finish_step(double gradient_norm) {
                           .gradient_norm = gradient_norm,
                           .samples_per_second = rate_.rate(progress_.samples, now)};
   notify([&](Observer& observer) { observer.on_step(record); });
+}
+
+void Trainer::save_if_due() {
   const CheckpointConfig& checkpoint = parts_.config.train.checkpoint;
   const bool by_steps = checkpoint.every_steps > 0 && progress_.step % checkpoint.every_steps == 0;
-  const bool by_time =
-      checkpoint.every_minutes > 0 && seconds_between(last_save_, now) >= 60 * checkpoint.every_minutes;
+  const bool by_time = checkpoint.every_minutes > 0 &&
+                       seconds_between(last_save_, Clock::now()) >= 60 * checkpoint.every_minutes;
   if (by_steps || by_time) save();
 }
 
@@ -275,15 +295,17 @@ void Trainer::stop_not_finite(const Batch& batch, const TrainingProgram::Result&
       text("step ", progress_.step + 1, ": ", what, "\n  The state before this step is kept: ", save()));
 }
 
+std::optional<Loss::BadTarget> Trainer::find_bad_target(const Batch& batch) const {
+  const Schema& schema = parts_.model.pipeline().batch();
+  if (schema.targets.empty()) return std::nullopt;
+  return parts_.config.loss->find_bad_target(batch.tensors[schema.inputs.size()],
+                                             parts_.program.output("output").type);
+}
+
 std::string Trainer::explain_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
   constexpr std::size_t kListed = 8;
   const Dataset& dataset = *training_set(parts_.source);
-  const Schema& schema = parts_.model.pipeline().batch();
-  const ValueType output = parts_.program.output("output").type;
-  const auto bad = schema.targets.empty()
-                       ? std::nullopt
-                       : parts_.config.loss->find_bad_target(batch.tensors[schema.inputs.size()], output);
-  if (bad) {
+  if (const std::optional<Loss::BadTarget> bad = find_bad_target(batch)) {
     return text(dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ", bad->what);
   }
   const std::optional<NonFinite> first = parts_.program.find_non_finite(batch.tensors);

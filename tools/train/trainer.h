@@ -39,7 +39,8 @@ class Trainer {
   /// Whether nothing is left to train.
   bool finished() const;
   /// Trains to the end, an early stop, or a signal. A loss that is not finite ends it with a UserError that
-  /// names step, node and samples; the state before that step is saved.
+  /// names step, node and samples; the state before that step is saved. A gradient that loss scaling may
+  /// bring back into range makes a step that is skipped instead.
   RunEnd run(const RunDirectory& directory, const Observers& observers);
 
   const TrainingProgress& progress() const { return progress_; }
@@ -54,11 +55,15 @@ class Trainer {
   void train_step(const Batch& batch, bool last_of_epoch);
   TrainingProgram::Result run_program(const Batch& batch, TrainingProgram::Phase phase);
   void finish_step(double gradient_norm);
+  bool is_overflow(const Batch& batch) const;
+  void skip_step();
+  void save_if_due();
   Outcome close_epoch();
   void judge(EpochRecord& record);
   std::string save();
   [[noreturn]] void stop_not_finite(const Batch& batch, const TrainingProgram::Result& result);
   std::string explain_not_finite(const Batch& batch, const TrainingProgram::Result& result);
+  std::optional<Loss::BadTarget> find_bad_target(const Batch& batch) const;
   std::int64_t steps_per_epoch() const;
   std::int64_t total_steps() const;
   double learning_rate(std::int64_t step) const;

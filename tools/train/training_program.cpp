@@ -36,12 +36,17 @@ void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
 Graph optimize(Graph graph, const Stream& stream, const Variables& variables, Fusion fusion) {
   graph = eliminate_dead_nodes(graph);
   if (fusion == Fusion::on) graph = fuse(graph);
-  return assign_layouts(graph, stream, structural_ops(),
-                        [&](const std::string& name) { return variables.layout(name); });
+  graph = assign_layouts(graph, stream, structural_ops(),
+                         [&](const std::string& name) { return variables.layout(name); });
+  return gather_casts(graph, structural_ops());
 }
 
 TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size)
-    : model_(model), stream_(stream), variables_(stream) {
+    : model_(model),
+      stream_(stream),
+      precision_(parse_precision(model.config().precision)),
+      variables_(stream) {
+  require_precision(stream.device, precision_, model.config().precision_where);
   executor(batch_size, Phase::update);
   for (const std::string& name : model_state_)
     remembered_.push_back({variables_[name], variables_[name].clone()});
@@ -56,6 +61,8 @@ std::vector<Value> TrainingProgram::arena_variables(const Graph& graph) const {
 TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_size, Fusion fusion) {
   const Model::Options options{.mode = Mode::training, .batch_size = batch_size};
   Model::Evaluation model = model_.evaluation(options);
+  model.graph = in_precision(std::move(model.graph), precision_);
+  model.loss = model.graph.outputs().at("loss");
   for (const Node& node : model.graph.nodes()) {
     if (node.kind != NodeKind::variable || StepState::owns(node.name)) continue;
     (node.variable.trainable ? parameters_ : model_state_).insert(node.name);
@@ -64,7 +71,9 @@ TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_siz
   const std::vector<Value> trained = trainable_variables(model.graph, model_.config().train.freeze);
   require_user(!trained.empty(), model_.config().train.where,
                ": no parameter is left to train, expected at least one that `freeze` does not match");
-  const std::vector<Value> gradient = gradients(model.graph, model.loss, trained, structural_ops());
+  const std::optional<LossScaling> scaling = loss_scaling(model.graph);
+  const Value loss = scaling ? scaling->scaled(model.loss) : model.loss;
+  const std::vector<Value> gradient = gradients(model.graph, loss, trained, structural_ops());
   for (std::size_t i = 0; i < trained.size(); ++i) {
     if (gradient[i])
       model.graph.output(kGradientPrefix + model.graph.node(trained[i].node).name, gradient[i]);
@@ -124,22 +133,36 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
   }
   ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = graph.outputs().at("loss")};
   if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
+  const std::optional<LossScaling> scaling = loss_scaling(graph);
+  if (scaling) clip.loss_scale = scaling->scale();
   const ClippedGradient clipped = clip_by_norm(graph, total, clip);
   graph.output(kGradientNorm, clipped.norm);
   const Value parameters = flat(kParameters);
+  const Value step = StepState::step(graph), updates = scaling ? scaling->updates(step) : step;
   config.optimizer->build(graph,
                           {.parameters = parameters,
                            .gradients = total,
                            .learning_rate = StepState::learning_rate(graph),
-                           .step = StepState::step(graph),
+                           .step = updates,
                            .gradient_scale = clipped.scale},
                           config.optimizer->segments(arena_, graph));
   if (config.average_decay > 0) {
     WeightAverage average;
     average.decay = config.average_decay;
-    average.build(graph, parameters, StepState::step(graph), clipped.scale);
+    average.build(graph, parameters, updates, clipped.scale);
   }
+  if (scaling) scaling->adjust(clipped.scale);
   if (config.accumulate > 1) set_zero(graph, graph.find(kAccumulated));
+}
+
+std::optional<LossScaling> TrainingProgram::loss_scaling(Graph& graph) const {
+  if (!needs_loss_scaling(precision_)) return std::nullopt;
+  return LossScaling(graph, {.initial = model_.config().train.loss_scale});
+}
+
+std::optional<double> TrainingProgram::loss_scale() const {
+  if (!variables_.contains(LossScaling::kScale)) return std::nullopt;
+  return variables_.read(LossScaling::kScale).item();
 }
 
 Executor& TrainingProgram::executor(std::int64_t batch_size, Phase phase) {

@@ -9,8 +9,10 @@
 #include "core/runtime/executor.h"
 #include "core/runtime/variables.h"
 #include "data/loader.h"
+#include "optim/loss_scaling.h"
 #include "tools/train/model.h"
 #include "tools/train/non_finite.h"
+#include "tools/train/precision.h"
 
 namespace slipway {
 
@@ -35,7 +37,8 @@ class TrainingProgram {
   struct Result {
     double loss = 0;           // mean over the batch
     double gradient_norm = 0;  // of the whole step's gradient before clipping; 0 in Phase::accumulate
-    bool finite = true;        // false: loss or gradient is not finite and no parameter was changed
+    bool finite = true;        // false: loss or gradient is not finite and no parameter was changed, only the
+                               // loss scale if there is one
   };
   /// Learning rate and step number are taken from StepState in variables().
   Result run(const std::vector<Tensor>& batch, Phase phase);
@@ -55,6 +58,8 @@ class TrainingProgram {
   /// Whether a variable is a parameter of the model, or other state of it such as a running mean.
   bool is_parameter(const std::string& name) const { return parameters_.contains(name); }
   bool is_model_state(const std::string& name) const { return model_state_.contains(name); }
+  /// The factor on the loss at the next step, where one keeps small gradients from vanishing.
+  std::optional<double> loss_scale() const;
   /// Memory of activations, gradients and scratch, as planned for the largest batch so far.
   std::size_t planned_bytes() const { return workspace_.bytes(); }
   /// The variables that evaluation and export use: the moving average if there is one.
@@ -72,12 +77,14 @@ class TrainingProgram {
   Value pack(Backward& backward) const;
   double read_float(const std::string& name) const;
   void add_update(Graph& graph, Phase phase, Value total);
+  std::optional<LossScaling> loss_scaling(Graph& graph) const;
   std::vector<Value> arena_variables(const Graph& graph) const;
   void bind(Executor& executor, const std::vector<Tensor>& batch) const;
   void remember_state();
 
   const Model& model_;
   Stream stream_;
+  Precision precision_;
   Variables variables_;
   VariableArena arena_;
   std::set<std::string> parameters_, model_state_;

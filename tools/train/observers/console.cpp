@@ -137,6 +137,12 @@ void ConsoleObserver::on_step(const StepRecord& record) {
   draw(std::move(bar));
 }
 
+void ConsoleObserver::on_skipped_step(const SkippedStep& skipped) {
+  erase();
+  out_ << "step " << with_commas(skipped.step) << " skipped, its gradient overflows; the loss scale is now "
+       << figure_text(skipped.loss_scale) << std::endl;
+}
+
 void ConsoleObserver::on_validation_progress(std::int64_t done, std::int64_t total) {
   if (!due()) return;
   draw({.label = epoch_label(std::max<std::int64_t>(epoch_, 0)),

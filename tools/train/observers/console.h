@@ -27,6 +27,7 @@ class ConsoleObserver : public Observer {
 
   void on_run_start(const RunInfo& info) override;
   void on_step(const StepRecord& record) override;
+  void on_skipped_step(const SkippedStep& skipped) override;
   void on_validation_progress(std::int64_t done, std::int64_t total) override;
   void on_epoch_end(const EpochRecord& record) override;
   void on_run_end(const RunEnd& end) override;

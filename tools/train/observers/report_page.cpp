@@ -146,7 +146,7 @@ std::string layer_row(const LayerSummary& layer, const char* tag) {
 
 std::string layers_html(const ModelSummary& model) {
   std::string html =
-      text("<h2>Model <small>input ", html_text(text(model.input)),
+      text("<h2>Model <small>input ", html_text(text(model.input)), ", precision ", model.precision,
            "</small></h2>\n<div class=\"card scroll\"><table class=\"wide\"><thead><tr><th>layer</th>"
            "<th>operations</th><th>output</th><th class=\"number\">parameters</th>"
            "<th class=\"number\">FLOPs</th><th class=\"number\">activations</th></tr></thead><tbody>\n");
