@@ -96,11 +96,10 @@ class Loader::Impl {
   bool transforms_ = false;   // some input has host transforms
 
   // Batches are numbered by tickets. [tail_, head_) are prepared, those before filling_ claimed to the last
-  // sample. next() hands out tail_ and frees it when it is called again.
+  // sample, and those before given_ with the caller. next() hands out given_ and frees the oldest of `held`.
   LoaderState state_;     // after the batch that was handed out
   LoaderState prepared_;  // after batch head_ - 1
-  std::int64_t head_ = 0, filling_ = 0, tail_ = 0;
-  bool handed_out_ = false;
+  std::int64_t head_ = 0, filling_ = 0, given_ = 0, tail_ = 0;
   std::vector<BatchSlot> slots_;
   std::int64_t order_epoch_ = -1;
   std::vector<std::int64_t> order_;
@@ -118,8 +117,8 @@ Loader::Impl::Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const
       pipeline_(pipeline ? std::move(pipeline)
                          : std::make_shared<Pipeline>(dataset_->schema(), std::vector<Slot<Transform>>{})),
       options_(options) {
-  require(options.batch_size > 0 && options.workers >= 0 && options.prefetch > 0,
-          "a loader needs a batch size, a prefetch of at least 1, and no negative number of workers");
+  require(options.batch_size > 0 && options.workers >= 0 && options.prefetch > 0 && options.held > 0,
+          "a loader needs a batch size, batches to prefetch and to hold, and no negative number of workers");
   const std::int64_t size = dataset_->size();
   require_user(size > 0, "the dataset has no samples");
   samples_ = options.drop_last ? size - size % options.batch_size : size;
@@ -135,7 +134,7 @@ Loader::Impl::Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const
   const auto batch_size = static_cast<std::size_t>(std::min(options.batch_size, size));
   const auto workers = static_cast<std::size_t>(options.workers);
   chunk_ = workers <= 1 ? batch_size : std::max<std::size_t>(1, batch_size / (4 * workers));
-  slots_.resize(workers == 0 ? 1 : static_cast<std::size_t>(options.prefetch) + 1);
+  slots_.resize(static_cast<std::size_t>(options.held + (workers == 0 ? 0 : options.prefetch)));
   for (BatchSlot& slot : slots_) {
     slot.rows.resize(batch_size);
     slot.batch.indices.reserve(batch_size);
@@ -277,8 +276,7 @@ void Loader::Impl::stop() {
 
 const Batch* Loader::Impl::next() {
   std::unique_lock lock(mutex_);
-  if (handed_out_) {
-    handed_out_ = false;
+  if (given_ - tail_ == options_.held) {
     ++tail_;
     work_.notify_all();
   }
@@ -286,20 +284,20 @@ const Batch* Loader::Impl::next() {
     state_ = {state_.epoch + 1, 0};
     return nullptr;
   }
-  BatchSlot& slot = slot_of(tail_);
+  BatchSlot& slot = slot_of(given_);
   if (options_.workers == 0) {
     Work work;
     lock.unlock();
-    while (head_ == tail_ || slot.finished < slot.batch.indices.size()) {
+    while (head_ == given_ || slot.finished < slot.batch.indices.size()) {
       claim(work);
       fill(work, scratch_);
     }
   } else {
     if (workers_.empty()) start();
-    ready_.wait(lock, [&] { return head_ > tail_ && slot.finished == slot.batch.indices.size(); });
+    ready_.wait(lock, [&] { return head_ > given_ && slot.finished == slot.batch.indices.size(); });
   }
   if (slot.failure) std::rethrow_exception(slot.failure);
-  handed_out_ = true;
+  ++given_;
   state_.next_sample += slot.batch.size();
   return &slot.batch;
 }
@@ -310,8 +308,7 @@ void Loader::Impl::seek(const LoaderState& state) {
                "; an epoch has ", samples_, " samples");
   stop();
   state_ = prepared_ = state;
-  head_ = filling_ = tail_ = 0;
-  handed_out_ = false;
+  head_ = filling_ = given_ = tail_ = 0;
 }
 
 Loader::Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Pipeline> pipeline,

@@ -23,6 +23,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   int workers = 1;   // threads that read ahead; 0: next() reads
   int prefetch = 2;  // batches that wait for next(), at most
+  int held = 1;      // batches that stay valid after they were handed out: the last ones
 };
 
 struct Batch {
@@ -40,8 +41,8 @@ class Loader {
          const LoaderOptions& options);
   ~Loader();
 
-  /// The next batch, or null once at each epoch's end; the call after that starts the next epoch. The batch
-  /// is valid until the next call, which reuses its memory. Rethrows what went wrong with one of its samples.
+  /// The next batch, or null once at each epoch's end; the call after that starts the next epoch. Memory of
+  /// batches before the last `held` is reused. Rethrows what went wrong with one of the batch's samples.
   const Batch* next();
   /// Where the next batch starts. After an epoch's last batch: its end, at which next() gives null.
   LoaderState state() const;

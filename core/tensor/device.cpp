@@ -1,6 +1,7 @@
 #include "core/tensor/device.h"
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -33,6 +34,34 @@ class CpuBackend final : public DeviceBackend {
   void copy(const Stream&, const ByteCopy& copy) override { std::memcpy(copy.to, copy.from, copy.bytes); }
   void zero(const Stream&, std::byte* to, std::size_t bytes) override { std::memset(to, 0, bytes); }
   void synchronize(const Stream&) override {}
+
+  std::byte* allocate_pinned(Device device, std::size_t bytes) override { return allocate(device, bytes); }
+  void release_pinned(Device device, std::byte* memory) noexcept override { release(device, memory); }
+  void enqueue_upload(const Stream& stream, const ByteCopy& bytes) override { copy(stream, bytes); }
+  void enqueue_download(const Stream& stream, const ByteCopy& bytes) override { copy(stream, bytes); }
+
+  // An event has happened once it is recorded: it is the time of that.
+  void* open_event(Device, EventKind) override { return new Clock::time_point(); }
+  void close_event(Device, void* event) noexcept override { delete static_cast<Clock::time_point*>(event); }
+  void record_event(const Stream&, void* event) override {
+    *static_cast<Clock::time_point*>(event) = Clock::now();
+  }
+  void wait_for_event(const Stream&, void*) override {}
+  void synchronize_event(Device, void*) override {}
+  double seconds_between(Device, void* start, void* end) override {
+    const auto time = [](void* event) { return *static_cast<Clock::time_point*>(event); };
+    return std::chrono::duration<double>(time(end) - time(start)).count();
+  }
+
+  // Work that is done at once can't be done again.
+  bool begin_recording(const Stream&) override { return false; }
+  bool is_recording(const Stream&) override { return false; }
+  void* end_recording(const Stream&) override { return nullptr; }
+  void enqueue_recording(const Stream&, void*) override {}
+  void close_recording(Device, void*) noexcept override {}
+
+ private:
+  using Clock = std::chrono::steady_clock;
 };
 
 constinit CpuBackend cpu_backend;

@@ -25,10 +25,15 @@ struct ByteCopy {
   std::size_t bytes;
 };
 
-/// What core needs of a kind of device besides kernels: memory, queues, copies. Every function that takes a
-/// stream takes its place in that stream's order; a stream without a native queue stands for all of its
-/// device, so that copies over it wait for whatever has been enqueued there. Failures are Errors that name
-/// the device, the call and its reason, possibly those of work that was enqueued before.
+/// What an event is for; one that keeps the time costs more.
+enum class EventKind { order, time };
+
+/// What core needs of a kind of device besides kernels: memory, queues, copies, events, and recordings of
+/// work to be enqueued again. Every function that takes a stream takes its place in that stream's order; a
+/// stream without a native queue stands for all of its device, so that copies over it wait for whatever has
+/// been enqueued there. Failures are Errors that name the device, the call and its reason, possibly those of
+/// work that was enqueued before. What is opened here is owned by Buffer, PinnedBuffer, Queue, Event and
+/// Recording.
 class DeviceBackend {
  public:
   /// How many devices there are; `why_none`, if given, tells why there is none.
@@ -49,6 +54,36 @@ class DeviceBackend {
   virtual void zero(const Stream& stream, std::byte* to, std::size_t bytes) = 0;
   /// Waits for everything enqueued so far.
   virtual void synchronize(const Stream& stream) = 0;
+
+  /// Host memory that the device can read and write while the host goes on.
+  virtual std::byte* allocate_pinned(Device device, std::size_t bytes) = 0;
+  virtual void release_pinned(Device device, std::byte* memory) noexcept = 0;
+  /// From pinned memory to the device, and from there to pinned memory, without waiting: the host leaves the
+  /// pinned bytes alone until the stream has come to the end of the copy.
+  virtual void enqueue_upload(const Stream& stream, const ByteCopy& copy) = 0;
+  virtual void enqueue_download(const Stream& stream, const ByteCopy& copy) = 0;
+
+  virtual void* open_event(Device device, EventKind kind) = 0;
+  virtual void close_event(Device device, void* event) noexcept = 0;
+  /// Puts the event behind what the stream holds so far.
+  virtual void record_event(const Stream& stream, void* event) = 0;
+  /// Holds back what is enqueued from here on until the event, as recorded last, has happened.
+  virtual void wait_for_event(const Stream& stream, void* event) = 0;
+  /// The host waits for the event, as recorded last. Nothing was recorded: it has happened.
+  virtual void synchronize_event(Device device, void* event) = 0;
+  /// Between two events of EventKind::time that have happened.
+  virtual double seconds_between(Device device, void* start, void* end) = 0;
+
+  /// Records what this thread enqueues in the stream from here on, instead of running it. False if this
+  /// cannot be done.
+  virtual bool begin_recording(const Stream& stream) = 0;
+  /// Whether the recording is still good: a wait, an allocation or a copy of memory that is not pinned spoils
+  /// it.
+  virtual bool is_recording(const Stream& stream) = 0;
+  /// Ends the recording and makes it ready to be enqueued; null if it was spoilt.
+  virtual void* end_recording(const Stream& stream) = 0;
+  virtual void enqueue_recording(const Stream& stream, void* recording) = 0;
+  virtual void close_recording(Device device, void* recording) noexcept = 0;
 
  protected:
   ~DeviceBackend() = default;

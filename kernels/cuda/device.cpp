@@ -25,6 +25,8 @@ void select(Device device) { expect_success(cudaSetDevice(device.index), device,
 
 cudaStream_t queue_of(const Stream& stream) { return static_cast<cudaStream_t>(stream.native); }
 
+cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
+
 std::string version_text(int version) { return text(version / 1000, '.', version % 1000 / 10); }
 
 /// Why a device that the driver lists can't run our kernels; "" if it can.
@@ -104,7 +106,7 @@ class CudaBackend final : public DeviceBackend {
   }
 
   void upload(const Stream& stream, const ByteCopy& copy) override {
-    enqueue(stream, copy, cudaMemcpyHostToDevice);
+    enqueue(stream, copy, cudaMemcpyHostToDevice);  // pageable memory: it has been read on return
   }
   void download(const Stream& stream, const ByteCopy& copy) override {
     enqueue(stream, copy, cudaMemcpyDeviceToHost);
@@ -129,6 +131,105 @@ class CudaBackend final : public DeviceBackend {
     }
   }
 
+  std::byte* allocate_pinned(Device device, std::size_t bytes) override {
+    select(device);
+    void* memory = nullptr;
+    const cudaError_t status = cudaMallocHost(&memory, bytes);
+    require(status != cudaErrorMemoryAllocation, to_string(device), ": out of pinned host memory for ", bytes,
+            " bytes");
+    expect_success(status, device, "cudaMallocHost");
+    return static_cast<std::byte*>(memory);
+  }
+
+  void release_pinned(Device device, std::byte* memory) noexcept override {
+    if (cudaSetDevice(device.index) != cudaSuccess) return;
+    cudaDeviceSynchronize();  // what is enqueued may still use it
+    cudaFreeHost(memory);
+  }
+
+  void enqueue_upload(const Stream& stream, const ByteCopy& copy) override {
+    enqueue(stream, copy, cudaMemcpyHostToDevice);
+  }
+  void enqueue_download(const Stream& stream, const ByteCopy& copy) override {
+    enqueue(stream, copy, cudaMemcpyDeviceToHost);
+  }
+
+  void* open_event(Device device, EventKind kind) override {
+    select(device);
+    cudaEvent_t event = nullptr;
+    const unsigned flags = kind == EventKind::time ? cudaEventDefault : cudaEventDisableTiming;
+    expect_success(cudaEventCreateWithFlags(&event, flags), device, "cudaEventCreate");
+    return event;
+  }
+
+  void close_event(Device device, void* event) noexcept override {
+    if (cudaSetDevice(device.index) == cudaSuccess) cudaEventDestroy(event_of(event));
+  }
+
+  void record_event(const Stream& stream, void* event) override {
+    select(stream.device);
+    expect_success(cudaEventRecord(event_of(event), queue_of(stream)), stream.device, "cudaEventRecord");
+  }
+
+  void wait_for_event(const Stream& stream, void* event) override {
+    select(stream.device);
+    expect_success(cudaStreamWaitEvent(queue_of(stream), event_of(event), 0), stream.device,
+                   "cudaStreamWaitEvent");
+  }
+
+  void synchronize_event(Device device, void* event) override {
+    select(device);
+    expect_success(cudaEventSynchronize(event_of(event)), device, "cudaEventSynchronize");
+  }
+
+  double seconds_between(Device device, void* start, void* end) override {
+    select(device);
+    float milliseconds = 0;
+    expect_success(cudaEventElapsedTime(&milliseconds, event_of(start), event_of(end)), device,
+                   "cudaEventElapsedTime");
+    return milliseconds * 1e-3;
+  }
+
+  bool begin_recording(const Stream& stream) override {
+    if (!stream.native) return false;  // the device's default stream can't be captured
+    select(stream.device);
+    // Other threads may go on allocating.
+    expect_success(cudaStreamBeginCapture(queue_of(stream), cudaStreamCaptureModeThreadLocal), stream.device,
+                   "cudaStreamBeginCapture");
+    return true;
+  }
+
+  bool is_recording(const Stream& stream) override {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    expect_success(cudaStreamIsCapturing(queue_of(stream), &status), stream.device, "cudaStreamIsCapturing");
+    return status == cudaStreamCaptureStatusActive;
+  }
+
+  void* end_recording(const Stream& stream) override {
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamEndCapture(queue_of(stream), &graph) != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    cudaGraphExec_t executable = nullptr;
+    const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
+    cudaGraphDestroy(graph);
+    expect_success(status, stream.device, "cudaGraphInstantiate");
+    return executable;
+  }
+
+  void enqueue_recording(const Stream& stream, void* recording) override {
+    select(stream.device);
+    expect_success(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), queue_of(stream)), stream.device,
+                   "cudaGraphLaunch");
+  }
+
+  void close_recording(Device device, void* recording) noexcept override {
+    if (cudaSetDevice(device.index) != cudaSuccess) return;
+    cudaDeviceSynchronize();  // it may be running
+    cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recording));
+  }
+
  private:
   /// A stream without a queue stands for all of the device.
   void begin(const Stream& stream) {
@@ -141,7 +242,6 @@ class CudaBackend final : public DeviceBackend {
     if (!stream.native) synchronize(stream);
   }
 
-  /// Host memory is pageable: the runtime has read it when the call returns.
   void enqueue(const Stream& stream, const ByteCopy& copy, cudaMemcpyKind kind) {
     begin(stream);
     expect_success(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, kind, queue_of(stream)), stream.device,

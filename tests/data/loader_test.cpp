@@ -109,6 +109,23 @@ TEST(Loader, ShuffleIsFair) {
   for (const int count : first) EXPECT_NEAR(count, epochs / 5.0, 5 * std::sqrt(epochs * 0.2 * 0.8));
 }
 
+TEST(Loader, HoldsTheLastBatchesItGave) {
+  for (const int workers : {0, 3}) {
+    Loader loader(counting(32), nullptr, {.batch_size = 4, .workers = workers, .prefetch = 1, .held = 3});
+    std::vector<const Batch*> held;
+    for (std::int64_t first = 0; first < 32; first += 4) {
+      held.push_back(loader.next());
+      if (held.size() > 3) held.erase(held.begin());
+      for (std::size_t i = 0; i < held.size(); ++i) {
+        const std::int64_t expected = first - 4 * static_cast<std::int64_t>(held.size() - 1 - i);
+        EXPECT_EQ(held[i]->indices[0], expected);
+        EXPECT_EQ(held[i]->tensors[0].at({3, 1}), static_cast<double>(expected) + 3.5);
+      }
+    }
+    EXPECT_EQ(loader.next(), nullptr);
+  }
+}
+
 TEST(Loader, DoesNotDependOnWorkersOrPrefetch) {
   const auto dataset = counting(103);
   const auto pipeline =
