@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 namespace slipway::test {
@@ -21,19 +18,6 @@ std::vector<simt::Settings> all_orders() {
 std::string describe(const simt::Settings& settings) {
   const char* names[] = {"ascending", "descending", "seeded"};
   return text(names[static_cast<int>(settings.order)], " order, seed ", settings.seed);
-}
-
-std::vector<int> marked_lines(const Mistake& mistake) {
-  std::vector<int> result;
-  // __FILE__ may be relative to wherever the compiler ran.
-  const std::string file = mistake.file;
-  std::ifstream source(SLIPWAY_SOURCE_DIR "/" + file.substr(file.rfind("tests/kernels/simt/")));
-  std::string line;
-  for (int number = 1; std::getline(source, line); ++number) {
-    const auto at = line.find("// " + mistake.mark);
-    if (at != std::string::npos && line.size() == at + 3 + mistake.mark.size()) result.push_back(number);
-  }
-  return result;
 }
 
 }  // namespace
@@ -74,23 +58,14 @@ void expect_silent(const std::function<void()>& kernels) {
   }
 }
 
-void expect_found(const Mistake& mistake, const std::function<void()>& kernels) {
-  const std::vector<int> lines = marked_lines(mistake);
-  ASSERT_FALSE(lines.empty()) << mistake.file << " has no line that ends in // " << mistake.mark;
-  const auto name = std::filesystem::path(mistake.file).filename();
+void expect_found(Mistake mistake, const std::function<void()>& kernels) {
+  mistake.device = 0;
   for (const simt::Settings& settings : all_orders()) {
     const WithSettings with(settings);
     kernels();
-    const auto findings = simt::findings();
-    const bool found = std::any_of(findings.begin(), findings.end(), [&](const simt::Finding& finding) {
-      return finding.kind == mistake.kind && std::filesystem::path(finding.file).filename() == name &&
-             std::count(lines.begin(), lines.end(), finding.line) == 1 && finding.device == 0;
-    });
-    std::string all;
-    for (const auto& finding : findings) all += to_string(finding) + "\n";
-    EXPECT_TRUE(found) << mistake.kind << " (" << mistake.mark << ") not found in " << describe(settings)
-                       << "; found:\n"
-                       << all;
+    EXPECT_TRUE(was_found(mistake)) << mistake.kind << " (" << mistake.mark << ") not found in "
+                                    << describe(settings) << "; found:\n"
+                                    << finding_texts();
   }
 }
 

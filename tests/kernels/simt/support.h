@@ -11,6 +11,7 @@
 #include "kernels/simt/arena.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/settings.h"
+#include "tests/kernels/simt/mistake.h"
 
 namespace slipway::test {
 
@@ -82,14 +83,8 @@ class WithSettings {
 /// Runs `kernels` in ascending, descending and ten seeded orders: the checker must have nothing to say.
 void expect_silent(const std::function<void()>& kernels);
 
-/// A mistake of the kernels in `file`, at one of the lines that hold the comment `mark`.
-struct Mistake {
-  std::string kind;
-  const char* file;
-  std::string mark;
-};
 /// Runs `kernels` in the same orders: each time the mistake must be found, with its file and line.
-void expect_found(const Mistake& mistake, const std::function<void()>& kernels);
+void expect_found(Mistake mistake, const std::function<void()>& kernels);
 
 /// `count` numbers between -1 and 1 that look random.
 std::vector<float> noise(std::size_t count, unsigned seed = 1);

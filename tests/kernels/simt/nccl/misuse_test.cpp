@@ -20,11 +20,14 @@ void expect_mismatch(const Pair& pair) {
   const auto data = arrays<float>(2, kCount, sample);
   ok(ncclGroupStart());
   for (std::size_t rank = 0; rank < 2; ++rank) {
-    ok(ncclAllReduce(data[rank]->get(), data[rank]->get(), pair.counts[rank], pair.types[rank],
-                     pair.ops[rank], ranks.communicators[rank], ranks.stream(rank)));
+    float* const array = data[rank]->get();
+    const ncclComm_t own = ranks.communicators[rank];
+    ok(ncclAllReduce(array, array, pair.counts[rank],  // bug: mismatch
+                     pair.types[rank], pair.ops[rank], own, ranks.stream(rank)));
   }
   ok(ncclGroupEnd());
   EXPECT_EQ(count_findings("mismatched collective"), 1u) << finding_texts();
+  expect_found({"mismatched collective", __FILE__, "bug: mismatch"});
   ncclResult_t error = ncclSuccess;
   ok(ncclCommGetAsyncError(ranks.communicators[0], &error));
   EXPECT_EQ(error, ncclInvalidUsage);
@@ -45,11 +48,11 @@ TEST_F(SimulatedNcclMisuse, CollectivesInAnotherOrderAreFound) {
     const ncclComm_t own = ranks.communicators[rank];
     float* array = data[rank]->get();
     if (rank == 0) ok(ncclAllReduce(array, array, kCount, ncclFloat32, ncclSum, own, ranks.stream(rank)));
-    ok(ncclBroadcast(array, array, kCount, ncclFloat32, 0, own, ranks.stream(rank)));
+    ok(ncclBroadcast(array, array, kCount, ncclFloat32, 0, own, ranks.stream(rank)));  // bug: order
     if (rank == 1) ok(ncclAllReduce(array, array, kCount, ncclFloat32, ncclSum, own, ranks.stream(rank)));
   }
   ok(ncclGroupEnd());
-  EXPECT_GE(count_findings("mismatched collective"), 1u) << finding_texts();
+  expect_found({"mismatched collective", __FILE__, "bug: order"});
   ranks.synchronize();
 }
 
@@ -87,20 +90,24 @@ TEST_F(SimulatedNcclMisuse, SeveralRanksOfAThreadNeedAGroup) {
   const Ranks ranks(2);
   const auto data = arrays<float>(2, kCount, sample);
   for (std::size_t rank = 0; rank < 2; ++rank) {
-    ok(ncclAllReduce(data[rank]->get(), data[rank]->get(), kCount, ncclFloat32, ncclSum,
-                     ranks.communicators[rank], ranks.stream(rank)));
+    float* const array = data[rank]->get();
+    ok(ncclAllReduce(array, array, kCount,  // bug: ungrouped
+                     ncclFloat32, ncclSum, ranks.communicators[rank], ranks.stream(rank)));
   }
   ranks.synchronize();
   EXPECT_EQ(count_findings("ungrouped call"), 1u) << finding_texts();
+  expect_found({"ungrouped call", __FILE__, "bug: ungrouped"});
 }
 
 TEST_F(SimulatedNcclMisuse, MemoryMustBeOfTheRanksDevice) {
   const Ranks ranks(2);
   const DeviceArray<float> elsewhere(kCount, 1);
-  EXPECT_EQ(ncclAllReduce(elsewhere.get(), elsewhere.get(), kCount, ncclFloat32, ncclSum,
-                          ranks.communicators[0], ranks.stream(0)),
+  float* const array = elsewhere.get();
+  EXPECT_EQ(ncclAllReduce(array, array, kCount,  // bug: device
+                          ncclFloat32, ncclSum, ranks.communicators[0], ranks.stream(0)),
             ncclInvalidArgument);
   EXPECT_EQ(count_findings("wrong device"), 1u) << finding_texts();
+  expect_found({"wrong device", __FILE__, "bug: device"});
   std::vector<float> host(kCount);
   EXPECT_EQ(ncclAllReduce(host.data(), host.data(), kCount, ncclFloat32, ncclSum, ranks.communicators[0],
                           ranks.stream(0)),

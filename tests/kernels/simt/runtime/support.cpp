@@ -42,10 +42,9 @@ std::size_t count_findings(const std::string& kind) {
       all.begin(), all.end(), [&](const simt::Finding& one) { return kind.empty() || one.kind == kind; }));
 }
 
-std::string finding_texts() {
-  std::string all;
-  for (const simt::Finding& finding : simt::findings()) all += simt::to_string(finding) + "\n";
-  return all;
+void expect_found(const Mistake& mistake) {
+  EXPECT_TRUE(was_found(mistake)) << mistake.kind << " (" << mistake.mark << ") not found; found:\n"
+                                  << finding_texts();
 }
 
 void launch(cudaStream_t stream, std::function<void()> body) {

@@ -15,6 +15,7 @@
 #include "kernels/simt/launch.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/settings.h"
+#include "tests/kernels/simt/mistake.h"
 
 namespace slipway::test {
 
@@ -38,8 +39,8 @@ void ok(cudaError_t code);
 
 /// How many findings of a kind there are; of any kind without one.
 std::size_t count_findings(const std::string& kind = "");
-/// All findings as text, for messages.
-std::string finding_texts();
+/// Expects that the mistake has been found, with its file and line.
+void expect_found(const Mistake& mistake);
 
 template <class T>
 class DeviceArray {
