@@ -262,7 +262,10 @@ void Checker::found_race(const Access& access, const std::string& race) {
 
 }  // namespace
 
-void found_instrumentation() { instrumented = true; }
+void found_instrumentation() {
+  instrumented = true;
+  register_meter();
+}
 
 bool checking() { return instrumented && (settings().check || settings().meter); }
 
@@ -270,9 +273,9 @@ void check_access(const Access& access) {
   if (current.thread && checking()) Checker::instance().access(access);
 }
 
-void check_grid_begin(const void* function) {
+void check_grid_begin(const KernelLaunch& launch) {
   Checker::instance().begin_grid();
-  if (settings().meter) meter_grid_begin(function);
+  if (settings().meter) meter_grid_begin(launch);
 }
 void check_block_begin() { Checker::instance().begin_block(); }
 void check_block_end() {

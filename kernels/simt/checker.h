@@ -5,6 +5,8 @@
 
 namespace slipway::simt {
 
+struct KernelLaunch;
+
 /// Checks every access of instrumented kernels: races, bounds, alignment, memory never written or already
 /// freed, of another device or of the host. Kernels are instrumented by the compiler's ThreadSanitizer, whose
 /// hooks come here; see hooks.cpp. Blocks then run on one OS thread.
@@ -27,7 +29,7 @@ struct Access {
 void check_access(const Access& access);
 
 /// A launch, and each of its blocks, begins; a block ends.
-void check_grid_begin(const void* function);
+void check_grid_begin(const KernelLaunch& launch);
 void check_block_begin();
 void check_block_end();
 

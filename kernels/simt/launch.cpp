@@ -78,7 +78,7 @@ void run_grid(const KernelLaunch& launch, int device) {
   const std::uint64_t number = ++launches;
   const std::vector<std::uint32_t> order = block_order(static_cast<std::uint32_t>(blocks), number);
 
-  if (checking()) check_grid_begin(launch.function);
+  if (checking()) check_grid_begin(launch);
 
   std::atomic<std::uint64_t> next{0};
   const auto work = [&](std::uint64_t chunk) {

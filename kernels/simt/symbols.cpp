@@ -1,6 +1,5 @@
 #include "kernels/simt/symbols.h"
 
-#include <cxxabi.h>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -17,6 +16,7 @@
 #include <mutex>
 #include <span>
 
+#include "core/base/demangle.h"
 #include "core/base/error.h"
 
 namespace slipway::simt {
@@ -56,30 +56,16 @@ void for_each_symbol(const std::string& path, Visit visit) {
 
 std::string module_path(const char* name) { return name && *name ? name : "/proc/self/exe"; }
 
-std::string demangled(const char* name) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> readable(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                        std::free);
-  std::string result = readable ? readable.get() : name;
-  // Without return type, arguments and anonymous namespaces.
-  const std::string anonymous = "(anonymous namespace)::";
-  for (auto at = result.find(anonymous); at != std::string::npos; at = result.find(anonymous)) {
-    result.erase(at, anonymous.size());
-  }
-  result = result.substr(0, result.find('('));
-  const auto name_begin = result.rfind(' ', result.find('<'));
-  return name_begin == std::string::npos ? result : result.substr(name_begin + 1);
-}
-
 std::string find_function(const void* function) {
   Dl_info info{};
   if (!dladdr(function, &info)) return "kernel";
-  if (info.dli_saddr == function && info.dli_sname) return demangled(info.dli_sname);
+  if (info.dli_saddr == function && info.dli_sname) return demangled_function(info.dli_sname);
   std::string result = "kernel";
   const auto offset = static_cast<std::uint64_t>(static_cast<const char*>(function) -
                                                  static_cast<const char*>(info.dli_fbase));
   for_each_symbol(info.dli_fname, [&](const Elf64_Sym& symbol, const char* name) {
-    if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_value == offset) result = demangled(name);
+    if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_value == offset)
+      result = demangled_function(name);
   });
   return result;
 }

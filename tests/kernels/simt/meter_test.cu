@@ -10,14 +10,14 @@ namespace slipway::test {
 namespace {
 
 /// What `kernels` move, all of them together.
-simt::Traffic measure(const std::function<void()>& kernels) {
+KernelTraffic measure(const std::function<void()>& kernels) {
   const WithSettings with({.meter = true});
   simt::clear_meter();
   kernels();
   const auto all = simt::meter();
   EXPECT_EQ(all.size(), 1u);
   EXPECT_TRUE(simt::findings().empty());
-  return all.empty() ? simt::Traffic{} : all.front();
+  return all.empty() ? KernelTraffic{} : all.front();
 }
 
 __global__ void copy(const float* x, float* y, int stride) {
@@ -25,7 +25,7 @@ __global__ void copy(const float* x, float* y, int stride) {
   y[i] = x[i];
 }
 
-simt::Traffic measure_copy(int stride) {
+KernelTraffic measure_copy(int stride) {
   return measure([stride] {
     const DeviceArray<float> in(noise(256 * stride)), out(256 * stride);
     run({2, 128}, copy, in.data(), out.data(), stride);
@@ -75,6 +75,55 @@ TEST(SimtMeter, WhatIsReadAgainIsNotDistinct) {
   });
   EXPECT_EQ(traffic.bytes_read, 512u);
   EXPECT_EQ(traffic.distinct_bytes_read, 256u);
+}
+
+__global__ void read_in_turns(const float* x, float* y, int turns, int stride) {
+  float sum = 0;
+  for (int turn = 0; turn < turns; ++turn) {
+    for (int i = 0; i < stride; ++i) sum += x[i * blockDim.x + threadIdx.x];
+  }
+  y[blockIdx.x * blockDim.x + threadIdx.x] = sum;
+}
+
+/// Bytes that a block of 64 threads moves when it reads `floats` of them twice, besides its 256 of results.
+std::uint64_t moved_by_reading_twice(int floats) {
+  return measure([floats] {
+           const DeviceArray<float> in(noise(static_cast<std::size_t>(floats))), out(64);
+           run({1, 64}, read_in_turns, in.data(), out.data(), 2, floats / 64);
+         }).moved_bytes() -
+         256;
+}
+
+// 64 of 2048 threads have a share of 4 KiB of the cache.
+TEST(SimtMeter, WhatTheCacheHoldsMovesOnce) { EXPECT_EQ(moved_by_reading_twice(1024), 4096u); }
+
+TEST(SimtMeter, WhatItCannotHoldMovesAgain) {
+  EXPECT_EQ(moved_by_reading_twice(1024 + 64), 2 * (4096u + 256));
+}
+
+TEST(SimtMeter, ABlockFindsWhatTheOneBeforeRead) {
+  const auto traffic = measure([] {
+    const DeviceArray<float> in(noise(64)), out(3 * 64);
+    run({3, 64}, read_in_turns, in.data(), out.data(), 1, 1);
+  });
+  EXPECT_EQ(traffic.moved_bytes(), 256u + 3 * 256);
+  EXPECT_EQ(traffic.distinct_bytes(), 256u + 3 * 256);
+  EXPECT_EQ(traffic.block_threads, 64u);
+}
+
+__global__ void write_again(float* y) {
+  volatile float* again = y;
+  again[threadIdx.x] = 1.0f;
+  again[threadIdx.x] = 2.0f;
+}
+
+TEST(SimtMeter, EveryWriteMoves) {
+  const auto traffic = measure([] {
+    const DeviceArray<float> out(64);
+    run({1, 64}, write_again, out.data());
+  });
+  EXPECT_EQ(traffic.moved_bytes(), 2 * 256u);
+  EXPECT_EQ(traffic.distinct_bytes(), 256u);
 }
 
 __global__ void copy_bytes(const unsigned char* x, unsigned char* y) { y[threadIdx.x] = x[threadIdx.x]; }
