@@ -2,7 +2,7 @@
 """Compares the speed of Slipway's training steps with PyTorch's on this machine.
 
     apt-get install -y --no-install-recommends python3-torch
-    /usr/bin/python3 tools/compare_speed.py [--slipway build/slipway] [--threads 1 2] [--rounds 3] [--seconds 5]
+    /usr/bin/python3 tools/compare_speed.py [--slipway build/slipway] [--device cpu] [--threads 1 2] [--rounds 3] [--seconds 5]
 
 The two run in turn, A B A B, as other work on the machine comes and goes; each figure is the median of the
 rounds. Random data lies in memory; a step is forward, backward and update. PyTorch gets the faster of its two
@@ -57,7 +57,7 @@ def build_model(name, torch):
     return model, x, torch.randint(10, (len(x),)), optimizer
 
 
-def measure_pytorch(name, threads, seconds):
+def measure_pytorch(name, device, threads, seconds):
     import torch
     torch.set_num_threads(threads)
     formats = [torch.contiguous_format] + ([torch.channels_last] if name != "mlp" else [])
@@ -66,6 +66,7 @@ def measure_pytorch(name, threads, seconds):
         model, x, y, optimizer = build_model(name, torch)
         if x.dim() == 4:
             model, x = model.to(memory_format=memory_format), x.contiguous(memory_format=memory_format)
+        model, x, y = model.to(device), x.to(device), y.to(device)
         times = []
         start = time.perf_counter()
         while len(times) < 5 or time.perf_counter() - start < seconds / len(formats):
@@ -87,7 +88,7 @@ def run(command):
 
 
 def compare(name, threads, args):
-    common = ["--threads", str(threads), "--seconds", str(args.seconds)]
+    common = ["--device", args.device, "--threads", str(threads), "--seconds", str(args.seconds)]
     ours, theirs = [], []
     for _ in range(args.rounds):
         theirs.append(run([sys.executable, os.path.abspath(__file__), "--pytorch", name] + common))
@@ -105,6 +106,7 @@ def compare(name, threads, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slipway", default="build/slipway", help="the program")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda:N")
     parser.add_argument("--workloads", nargs="+", default=["mlp", "mnist_cnn", "resnet18_cifar"])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
@@ -112,7 +114,7 @@ def main():
     parser.add_argument("--pytorch", metavar="WORKLOAD", help="measure PyTorch alone and print JSON")
     args = parser.parse_args()
     if args.pytorch:
-        print(json.dumps(measure_pytorch(args.pytorch, args.threads[0], args.seconds)))
+        print(json.dumps(measure_pytorch(args.pytorch, args.device, args.threads[0], args.seconds)))
         return
     print("| workload | threads | Slipway ms | PyTorch ms | times faster (rounds) | Slipway MB | PyTorch MB | memory | "
           "first step ms |")

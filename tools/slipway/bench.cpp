@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "core/runtime/step_state.h"
+#include "tools/bench/kernels.h"
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/compute.h"
@@ -52,13 +53,15 @@ double seconds_since_process_start() {
 class BenchVerb : public Verb {
  public:
   std::string name() const override { return "bench"; }
-  std::string summary() const override { return "Measure the speed of training steps on fixed workloads"; }
+  std::string summary() const override { return "Measure the speed of training steps, or of kernels"; }
   std::string details() const override {
     std::string list =
         "Data is random and resident in memory; forward, backward and update are timed. Prints one line "
-        "of JSON.\n\nWorkloads:";
+        "of JSON, of kernels a table in Markdown.\n\nWorkloads:";
     for (const Workload& workload : workloads()) list += text("\n  ", workload.name, ": ", workload.what);
-    return list;
+    return list + text("\n  ", kKernels,
+                       ": each CUDA kernel by itself, its time on a GPU or what it does to memory on a "
+                       "simulated one");
   }
   void options(CLI::App& app) override {
     app.add_option("WORKLOAD", workload_, "one of those below")->required();
@@ -70,9 +73,16 @@ class BenchVerb : public Verb {
     app.add_flag("--roofline", roofline_,
                  "print the time of each op against what arithmetic and memory of this machine allow");
     app.add_flag("--nodes", nodes_, "with --roofline: one line per node of the graph");
+    app.add_option("--only", kernels_.only, "kernels: those whose name matches this regular expression");
+    app.add_option("--ptxas", kernels_.ptxas, "kernels: a file with what `ptxas --verbose` printed of them");
   }
 
   int run() override {
+    if (workload_ == kKernels) {
+      const Compute compute({.device = device_ == "auto" ? "cuda" : device_, .threads = threads_});
+      bench_kernels(std::cout, compute.stream(), kernels_);
+      return 0;
+    }
     RunConfig config = parse_run_config(find_workload(workload_).yaml, workload_);
     DataSource source(config, ".");
     const Model model(config, *source.pipeline());
@@ -134,10 +144,12 @@ class BenchVerb : public Verb {
 
  private:
   static constexpr int kProfiledSteps = 15;
+  static constexpr const char* kKernels = "kernels";
 
   std::string workload_;
   bool roofline_ = false;
   bool nodes_ = false;
+  KernelBenchmark kernels_;
   std::string device_ = "auto";
   int threads_ = 2;
   double seconds_ = 10;

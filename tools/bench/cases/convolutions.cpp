@@ -1,0 +1,85 @@
+#include "kernels/conv2d.h"
+#include "tools/bench/kernel_case.h"
+
+namespace slipway {
+namespace {
+
+/// 3 x 3 windows with padding over images of 16 x 16.
+struct Convolution {
+  std::int64_t batch, in, out, groups;
+
+  std::string describe() const {
+    return groups > 1 ? text("depthwise, ", in, " channels") : text(in, " channels to ", out);
+  }
+  Conv2dProblem problem(CaseArrays& arrays, DType dtype) const {
+    constexpr std::int64_t kEdge = 16, kKernel = 3;
+    const std::int64_t images = batch * arrays.size(1, 128);
+    const Conv2dProblem problem{.x = {dtype, Shape{images, in, kEdge, kEdge}},
+                                .weight = {dtype, Shape{out, in / groups, kKernel, kKernel}},
+                                .y = {dtype, Shape{images, out, kEdge, kEdge}},
+                                .window = {.padding_begin = {1, 1}, .padding_end = {1, 1}},
+                                .groups = groups,
+                                .has_bias = true};
+    if (groups == 1) {
+      arrays.set_operations(2.0 * static_cast<double>(problem.y.elements()) *
+                            static_cast<double>(in * kKernel * kKernel));
+    }
+    return problem;
+  }
+};
+
+std::vector<KernelCase> forward_cases(const Convolution& convolution) {
+  return in_both_types("conv2d_forward", convolution.describe(), [=](CaseArrays& arrays, DType dtype) {
+    const Conv2dProblem problem = convolution.problem(arrays, dtype);
+    const std::shared_ptr kernel = conv2d_forward(arrays.stream(), problem);
+    return [&arrays, kernel,
+            args = Conv2dArgs{.x = arrays.in(dtype, problem.x.elements()),
+                              .weight = arrays.in(dtype, problem.weight.elements()),
+                              .bias = arrays.in(dtype, convolution.out),
+                              .residual = nullptr,
+                              .y = arrays.out(dtype, problem.y.elements()),
+                              .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
+      kernel->run(arrays.stream(), args);
+    };
+  });
+}
+
+std::vector<KernelCase> backward_data_cases(const Convolution& convolution) {
+  return in_both_types("conv2d_backward_data", convolution.describe(), [=](CaseArrays& arrays, DType dtype) {
+    const Conv2dProblem problem = convolution.problem(arrays, dtype);
+    const std::shared_ptr kernel = conv2d_backward_data(arrays.stream(), problem);
+    return [&arrays, kernel,
+            args = Conv2dBackwardDataArgs{.dy = arrays.in(dtype, problem.y.elements()),
+                                          .weight = arrays.in(dtype, problem.weight.elements()),
+                                          .dx = arrays.out(dtype, problem.x.elements()),
+                                          .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
+      kernel->run(arrays.stream(), args);
+    };
+  });
+}
+
+std::vector<KernelCase> backward_weights_cases(const Convolution& convolution) {
+  return in_both_types(
+      "conv2d_backward_weights", convolution.describe(), [=](CaseArrays& arrays, DType dtype) {
+        const Conv2dProblem problem = convolution.problem(arrays, dtype);
+        const std::shared_ptr kernel = conv2d_backward_weights(arrays.stream(), problem);
+        return [&arrays, kernel,
+                args = Conv2dBackwardWeightsArgs{.x = arrays.in(dtype, problem.x.elements()),
+                                                 .dy = arrays.in(dtype, problem.y.elements()),
+                                                 .dweight = arrays.out(dtype, problem.weight.elements()),
+                                                 .dbias = arrays.out(dtype, convolution.out),
+                                                 .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
+          kernel->run(arrays.stream(), args);
+        };
+      });
+}
+
+constexpr Convolution kDense{.batch = 4, .in = 32, .out = 64, .groups = 1};
+constexpr Convolution kDepthwise{.batch = 8, .in = 64, .out = 64, .groups = 64};
+
+const KernelCases registered({forward_cases(kDense), forward_cases(kDepthwise), backward_data_cases(kDense),
+                              backward_data_cases(kDepthwise), backward_weights_cases(kDense),
+                              backward_weights_cases(kDepthwise)});
+
+}  // namespace
+}  // namespace slipway
