@@ -17,9 +17,11 @@ struct Count {
 };
 
 // y = Σ x / count;  dx = Σ over the windows around x of dy / count
-template <class T>
+
+/// A thread an output, kWidth neighbours of its window read at once.
+template <int kWidth, class T>
 __global__ void __launch_bounds__(kBlockThreads)
-    forward_windows(const PoolWindows windows, const Count count, const std::int64_t outputs, const T* x,
+    average_windows(const PoolWindows windows, const Count count, const std::int64_t outputs, const T* x,
                     T* y) {
   using A = AccumulatorOf<T>;
   const PoolAxis &rows = windows.rows, &columns = windows.columns;
@@ -30,9 +32,12 @@ __global__ void __launch_bounds__(kBlockThreads)
     for (std::int64_t p = 0; p < rows.kernel; ++p) {
       const std::int64_t row = rows.place(at.row, p);
       if (!rows.inside(row)) continue;
-      for (std::int64_t q = 0; q < columns.kernel; ++q) {
+      for (std::int64_t q = 0; q < columns.kernel; q += kWidth) {
         const std::int64_t column = columns.place(at.column, q);
-        if (columns.inside(column)) sum += to_accumulator(plane[row * columns.input + column]);
+        if (!columns.inside(column)) continue;
+        const Pack<T, kWidth> pack = load_pack<kWidth>(plane + row * columns.input + column);
+#pragma unroll
+        for (int k = 0; k < kWidth; ++k) sum += to_accumulator(pack.values[k]);
       }
     }
     y[i] = from_accumulator<T>(sum / static_cast<A>(count(windows, at.row, at.column)));
@@ -41,8 +46,8 @@ __global__ void __launch_bounds__(kBlockThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kBlockThreads)
-    backward_windows(const PoolWindows windows, const Count count, const std::int64_t inputs, const T* dy,
-                     T* dx) {
+    spread_to_windows(const PoolWindows windows, const Count count, const std::int64_t inputs, const T* dy,
+                      T* dx) {
   using A = AccumulatorOf<T>;
   const PoolAxis &rows = windows.rows, &columns = windows.columns;
   for (std::int64_t i = grid_thread(); i < inputs; i += grid_threads()) {
@@ -70,15 +75,18 @@ Count count_of(const AvgPool2dArgs& args) {
 void forward(const Stream& stream, const AvgPool2dArgs& args) {
   const PoolWindows windows(args);
   visit_float(args.x_type.dtype, "avg_pool2d", [&]<class T>() {
-    launch(stream, elementwise_shape(stream, windows.outputs()), forward_windows<T>, windows, count_of(args),
-           windows.outputs(), static_cast<const T*>(args.from), static_cast<T*>(args.to));
+    const T* x = static_cast<const T*>(args.from);
+    const bool pairs = windows.columns.is_paired() && aligned_for_packs(2, x);
+    launch(stream, elementwise_shape(stream, windows.outputs()),
+           pairs ? average_windows<2, T> : average_windows<1, T>, windows, count_of(args), windows.outputs(),
+           x, static_cast<T*>(args.to));
   });
 }
 
 void backward(const Stream& stream, const AvgPool2dArgs& args) {
   const PoolWindows windows(args);
   visit_float(args.x_type.dtype, "avg_pool2d", [&]<class T>() {
-    launch(stream, elementwise_shape(stream, windows.inputs()), backward_windows<T>, windows, count_of(args),
+    launch(stream, elementwise_shape(stream, windows.inputs()), spread_to_windows<T>, windows, count_of(args),
            windows.inputs(), static_cast<const T*>(args.from), static_cast<T*>(args.to));
   });
 }

@@ -43,22 +43,81 @@ __global__ void convolve_channels_back(const OutputWindows<T> dy, const T* weigh
   }
 }
 
-/// One block a tap of one output channel.
-template <class T>
-__global__ void correlate_channels(const InputWindows<T, true> x, const OutputPixels<T> dy, T* dweight) {
-  __shared__ AccumulatorOf<T> shared[kMostWarps];
-  const Conv2dGeometry& g = x.g;
-  const std::int64_t channel = blockIdx.x / g.kernel_plane, tap = blockIdx.x % g.kernel_plane;
-  const std::int64_t group = channel / g.group_out;
-  const auto of_tap = x.outer(group, tap);
-  const auto of_channel = dy.outer(group, channel % g.group_out);
-  AccumulatorOf<T> sum = 0;
-  for (std::int64_t pixel = threadIdx.x; pixel < g.batch * g.out_plane; pixel += blockDim.x) {
-    sum += x.load(of_tap, x.inner(pixel)) * dy.load(of_channel, dy.inner(pixel));
+constexpr int kTapsTogether = 9;  // sums that one pass over the images keeps
+
+template <class A>
+struct TapSums {
+  A sums[kTapsTogether];
+
+  __device__ TapSums operator+(const TapSums& other) const {
+    TapSums result;
+#pragma unroll
+    for (int t = 0; t < kTapsTogether; ++t) result.sums[t] = sums[t] + other.sums[t];
+    return result;
   }
-  sum = block_sum(sum, shared);
-  if (threadIdx.x == 0) dweight[blockIdx.x] = from_accumulator<T>(sum);
-}
+  template <class Exchange>
+  __device__ TapSums exchanged(Exchange exchange) const {
+    TapSums result;
+#pragma unroll
+    for (int t = 0; t < kTapsTogether; ++t) result.sums[t] = exchange(sums[t]);
+    return result;
+  }
+};
+
+/// Σ dy x for the taps from `first_tap` on, of each output channel.
+template <class T>
+struct TapTerms {
+  using A = AccumulatorOf<T>;
+  using State = TapSums<A>;
+  using Combine = Add;
+  using Window = InputWindows<T, true>;
+  Window x;
+  const T* dy;
+  std::int64_t first_tap;
+  Divisor by_channels, by_group_out;
+
+  template <int kWidth>
+  __device__ void add(State& state, std::int64_t i, std::int64_t channel) const {
+    static_assert(kWidth == 1);
+    const Conv2dGeometry& g = x.g;
+    const std::int64_t plane = g.by_out_plane.quotient(i), offset = g.by_out_plane.remainder(i, plane);
+    const auto pixel = x.inner(by_channels.quotient(plane) * g.out_plane + offset);
+    auto tap = x.outer(by_group_out.quotient(channel), first_tap);
+    const A gradient = to_accumulator(dy[i]);
+#pragma unroll
+    for (int t = 0; t < kTapsTogether; ++t) {
+      if (first_tap + t < g.kernel_plane) state.sums[t] += x.load(tap, pixel) * gradient;
+      tap = next(tap);
+    }
+  }
+
+ private:
+  /// The neighbour to the right, or the first one of the next row.
+  __device__ typename Window::TapSide next(typename Window::TapSide tap) const {
+    const Conv2dGeometry& g = x.g;
+    const auto width = static_cast<std::int32_t>(g.by_kernel_width.divisor());
+    tap.right += g.dilation[1];
+    if (tap.right < width * g.dilation[1]) return tap;
+    tap.right = 0;
+    tap.down += g.dilation[0];
+    return tap;
+  }
+};
+
+template <class T>
+struct StoreTaps {
+  T* dweight;  // [channels, taps]
+  std::int64_t first_tap, taps;
+
+  __device__ void operator()(std::int64_t channel, const TapSums<AccumulatorOf<T>>& found) const {
+#pragma unroll
+    for (int t = 0; t < kTapsTogether; ++t) {
+      if (first_tap + t < taps) {
+        dweight[channel * taps + first_tap + t] = from_accumulator<T>(found.sums[t]);
+      }
+    }
+  }
+};
 
 class Forward : public PreparedKernel<Conv2dArgs> {
  public:
@@ -108,24 +167,32 @@ class BackwardData : public PreparedKernel<Conv2dBackwardDataArgs> {
 class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
  public:
   explicit BackwardWeights(const Conv2dProblem& problem)
-      : problem_(problem), geometry_(problem), bias_parts_(bias_parts(geometry_)) {}
-  std::size_t scratch_bytes() const override { return channel_sums_bytes(bias_parts_, problem_.x.dtype); }
+      : problem_(problem), geometry_(problem), parts_(bias_parts(geometry_)) {}
+  std::size_t scratch_bytes() const override {
+    return kTapsTogether * channel_sums_bytes(parts_, problem_.x.dtype);
+  }
   void run(const Stream& stream, const Conv2dBackwardWeightsArgs& args) override {
     const Conv2dGeometry& g = geometry_;
     visit_float(problem_.x.dtype, "conv2d_backward_weights", [&]<class T>() {
       const T* dy = static_cast<const T*>(args.dy);
-      const auto taps = static_cast<unsigned>(problem_.weight.elements());
-      launch(stream, {.grid = dim3(taps), .block = dim3(kBlockThreads)}, correlate_channels<T>,
-             InputWindows<T, true>{static_cast<const T*>(args.x), g}, OutputPixels<T>{dy, g},
-             static_cast<T*>(args.dweight));
-      if (args.dbias) channel_sums(stream, bias_parts_, dy, static_cast<T*>(args.dbias), args.scratch);
+      for (std::int64_t tap = 0; tap < g.kernel_plane; tap += kTapsTogether) {
+        const TapTerms<T> terms{.x = {static_cast<const T*>(args.x), g},
+                                .dy = dy,
+                                .first_tap = tap,
+                                .by_channels = Divisor(std::max<std::int64_t>(1, parts_.channels)),
+                                .by_group_out = Divisor(std::max<std::int64_t>(1, g.group_out))};
+        sum_channels<1>(stream, parts_, terms,
+                        StoreTaps<T>{static_cast<T*>(args.dweight), tap, g.kernel_plane}, false,
+                        args.scratch);
+      }
+      if (args.dbias) channel_sums(stream, parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
   }
 
  private:
   Conv2dProblem problem_;
   Conv2dGeometry geometry_;
-  ChannelParts bias_parts_;
+  ChannelParts parts_;
 };
 
 }  // namespace

@@ -59,26 +59,36 @@ __global__ void __launch_bounds__(kBlockThreads) count_lookups(const Lookups<Id>
 
 constexpr int kScanThreads = 512;
 
+/// The sum of the values of this lane and of those before it.
+__device__ std::int64_t sum_of_lanes_before(std::int64_t value, int lane) {
+#pragma unroll
+  for (int step = 1; step < kWarpThreads; step *= 2) {
+    const std::int64_t before = __shfl_up_sync(kAllLanes, value, step);
+    if (lane >= step) value += before;
+  }
+  return value;
+}
+
 /// One block: ends[r] becomes the number of lookups of all rows before r.
 template <class Id>
 __global__ void __launch_bounds__(kScanThreads) sum_counts(const Lookups<Id> lookups) {
-  __shared__ std::int64_t sums[kScanThreads];
-  const int thread = static_cast<int>(threadIdx.x);
-  const std::int64_t part = (lookups.rows + kScanThreads) / kScanThreads, first = thread * part;
-  const std::int64_t end = first + part < lookups.rows + 1 ? first + part : lookups.rows + 1;
-  std::int64_t sum = 0;
-  for (std::int64_t i = first; i < end; ++i) sum += lookups.ends[i];
-  sums[thread] = sum;
-  for (int step = 1; step < kScanThreads; step *= 2) {
+  constexpr int kWarps = kScanThreads / kWarpThreads;
+  __shared__ std::int64_t of_warps[kWarps];
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarpThreads,
+            lane = thread % kWarpThreads;
+  std::int64_t before = 0;
+  for (std::int64_t first = 0; first <= lookups.rows; first += kScanThreads) {
+    const std::int64_t i = first + thread;
+    const std::int64_t sum = sum_of_lanes_before(i <= lookups.rows ? lookups.ends[i] : 0, lane);
+    if (lane == kWarpThreads - 1) of_warps[warp] = sum;
     __syncthreads();
-    const std::int64_t before = thread >= step ? sums[thread - step] : 0;
+    std::int64_t total = before + sum;
+    for (int w = 0; w < kWarps; ++w) {
+      if (w < warp) total += of_warps[w];
+      before += of_warps[w];
+    }
+    if (i <= lookups.rows) lookups.ends[i] = total;
     __syncthreads();
-    sums[thread] += before;
-  }
-  std::int64_t total = sums[thread] - sum;
-  for (std::int64_t i = first; i < end; ++i) {
-    total += lookups.ends[i];
-    lookups.ends[i] = total;
   }
 }
 

@@ -6,10 +6,12 @@
 namespace slipway::cuda {
 namespace {
 
-/// A thread an output: the maximum of its window, and the place of the first one there.
-template <class T, class Index>
+/// A thread an output: the maximum of its window, kWidth neighbours read at once, and the place of the first
+/// one there.
+template <int kWidth, class T, class Index>
 __global__ void __launch_bounds__(kBlockThreads)
-    forward_windows(const PoolWindows windows, const std::int64_t outputs, const T* x, T* y, Index* index) {
+    greatest_of_windows(const PoolWindows windows, const std::int64_t outputs, const T* x, T* y,
+                        Index* index) {
   using A = AccumulatorOf<T>;
   const PoolAxis &rows = windows.rows, &columns = windows.columns;
   for (std::int64_t i = grid_thread(); i < outputs; i += grid_threads()) {
@@ -20,13 +22,17 @@ __global__ void __launch_bounds__(kBlockThreads)
     for (std::int64_t p = 0; p < rows.kernel; ++p) {
       const std::int64_t row = rows.place(at.row, p);
       if (!rows.inside(row)) continue;
-      for (std::int64_t q = 0; q < columns.kernel; ++q) {
+      for (std::int64_t q = 0; q < columns.kernel; q += kWidth) {
         const std::int64_t column = columns.place(at.column, q);
         if (!columns.inside(column)) continue;
-        const A value = to_accumulator(plane[row * columns.input + column]);
-        if (value > best || value != value || place < 0) {  // NaN wins
-          best = value;
-          place = p * columns.kernel + q;
+        const Pack<T, kWidth> pack = load_pack<kWidth>(plane + row * columns.input + column);
+#pragma unroll
+        for (int k = 0; k < kWidth; ++k) {
+          const A value = to_accumulator(pack.values[k]);
+          if (value > best || value != value || place < 0) {  // NaN wins
+            best = value;
+            place = p * columns.kernel + q + k;
+          }
         }
       }
     }
@@ -38,8 +44,8 @@ __global__ void __launch_bounds__(kBlockThreads)
 /// A thread an input: the gradients of the windows that it won.
 template <class T, class Index>
 __global__ void __launch_bounds__(kBlockThreads)
-    backward_windows(const PoolWindows windows, const std::int64_t inputs, const T* dy, const Index* index,
-                     T* dx) {
+    return_to_greatest(const PoolWindows windows, const std::int64_t inputs, const T* dy, const Index* index,
+                       T* dx) {
   using A = AccumulatorOf<T>;
   const PoolAxis &rows = windows.rows, &columns = windows.columns;
   for (std::int64_t i = grid_thread(); i < inputs; i += grid_threads()) {
@@ -75,16 +81,18 @@ void visit_types(DType dtype, DType index, Body&& body) {
 void forward(const Stream& stream, const MaxPool2dArgs& args) {
   const PoolWindows windows(args);
   visit_types(args.x_type.dtype, args.index_type.dtype, [&]<class T, class Index>() {
-    launch(stream, elementwise_shape(stream, windows.outputs()), forward_windows<T, Index>, windows,
-           windows.outputs(), static_cast<const T*>(args.x), static_cast<T*>(args.y),
-           static_cast<Index*>(args.index));
+    const T* x = static_cast<const T*>(args.x);
+    const bool pairs = windows.columns.is_paired() && aligned_for_packs(2, x);
+    launch(stream, elementwise_shape(stream, windows.outputs()),
+           pairs ? greatest_of_windows<2, T, Index> : greatest_of_windows<1, T, Index>, windows,
+           windows.outputs(), x, static_cast<T*>(args.y), static_cast<Index*>(args.index));
   });
 }
 
 void backward(const Stream& stream, const MaxPool2dGradientArgs& args) {
   const PoolWindows windows(args);
   visit_types(args.x_type.dtype, args.index_type.dtype, [&]<class T, class Index>() {
-    launch(stream, elementwise_shape(stream, windows.inputs()), backward_windows<T, Index>, windows,
+    launch(stream, elementwise_shape(stream, windows.inputs()), return_to_greatest<T, Index>, windows,
            windows.inputs(), static_cast<const T*>(args.dy), static_cast<const Index*>(args.index),
            static_cast<T*>(args.dx));
   });

@@ -24,6 +24,11 @@ struct PoolAxis {
     const std::int64_t position = by_stride.quotient(from);
     return by_stride.remainder(from, position) == 0 && position < output ? position : -1;
   }
+  /// Whether every window is made of pairs of neighbours, inside or outside together, that begin at even
+  /// places.
+  bool is_paired() const {
+    return input % 2 == 0 && kernel % 2 == 0 && stride % 2 == 0 && padding % 2 == 0 && dilation == 1;
+  }
   /// How many elements of a window lie inside the input; dilation is 1.
   __device__ std::int64_t count_inside(std::int64_t position) const {
     const std::int64_t begin = position * stride - padding, end = begin + kernel;

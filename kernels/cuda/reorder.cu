@@ -69,7 +69,9 @@ template <class Word>
 __global__ void __launch_bounds__(kTile* kTileRows)
     transpose_tiles(const Loops loops, const Divisor by_inner_tiles, const Divisor by_outer_tiles,
                     const std::int64_t tiles, const Word* from, Word* to) {
-  __shared__ Word tile[kTile][kTile + 1];  // a column lies in as many banks as it has words
+  // A row is as long as an odd number of banks, so that a column lies in as many banks as it has words.
+  constexpr int kPadding = sizeof(Word) < 4 ? 4 / static_cast<int>(sizeof(Word)) : 1;
+  __shared__ Word tile[kTile][kTile + kPadding];
   for (std::int64_t item = blockIdx.x; item < tiles; item += gridDim.x) {
     const std::int64_t line = by_inner_tiles.quotient(item), rest = by_outer_tiles.quotient(line);
     const std::int64_t inner = by_inner_tiles.remainder(item, line) * kTile;

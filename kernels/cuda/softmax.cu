@@ -84,35 +84,70 @@ struct Lines {
   }
 };
 
-template <class Kind, class T>
-__global__ void __launch_bounds__(kBlockThreads) forward_lines(const Lines lines, const T* x, T* y) {
-  using A = AccumulatorOf<T>;
-  for (std::int64_t line = grid_thread(); line < lines.count; line += grid_threads()) {
-    const std::int64_t start = lines.start(line);
-    OnlineSoftmax<A> state = OnlineSoftmax<A>::empty();
-    for (std::int64_t i = 0; i < lines.size; ++i) state.add(to_accumulator(x[start + i * lines.stride]));
-    for (std::int64_t i = 0; i < lines.size; ++i) {
-      const std::int64_t at = start + i * lines.stride;
-      y[at] = from_accumulator<T>(Kind::output(to_accumulator(x[at]), state));
+constexpr int kMostKept = 32;  // elements of a line that a thread keeps
+
+/// body(i) for the elements of a line; kKept is 0 for lines that are too long to be kept.
+template <int kKept, class Body>
+__device__ void for_each_element(std::int64_t size, Body body) {
+  if constexpr (kKept > 0) {
+#pragma unroll
+    for (int i = 0; i < kKept; ++i) {
+      if (i < size) body(i);
     }
+  } else {
+    for (std::int64_t i = 0; i < size; ++i) body(i);
   }
 }
 
-template <class Kind, class T>
-__global__ void __launch_bounds__(kBlockThreads)
+/// The elements of one line: from registers, or from memory where kKept is 0.
+template <class T, int kKept>
+class Line {
+ public:
+  __device__ Line(const T* first, const Lines& lines) : first_(first), stride_(lines.stride) {
+    if constexpr (kKept > 0)
+      for_each_element<kKept>(lines.size, [&](int i) { kept_[i] = first[i * stride_]; });
+  }
+  template <class Index>
+  __device__ AccumulatorOf<T> operator[](Index i) const {
+    if constexpr (kKept > 0)
+      return to_accumulator(kept_[i]);
+    else
+      return to_accumulator(first_[i * stride_]);
+  }
+
+ private:
+  const T* first_;
+  std::int64_t stride_;
+  T kept_[kKept > 0 ? kKept : 1];
+};
+
+// Left to itself, ptxas spills registers to fit more blocks: one may use them all.
+template <class Kind, class T, int kKept>
+__global__ void __launch_bounds__(kBlockThreads, 1) forward_lines(const Lines lines, const T* x, T* y) {
+  using A = AccumulatorOf<T>;
+  for (std::int64_t i = grid_thread(); i < lines.count; i += grid_threads()) {
+    const std::int64_t start = lines.start(i);
+    const Line<T, kKept> line(x + start, lines);
+    OnlineSoftmax<A> state = OnlineSoftmax<A>::empty();
+    for_each_element<kKept>(lines.size, [&](auto k) { state.add(line[k]); });
+    for_each_element<kKept>(lines.size, [&](auto k) {
+      y[start + k * lines.stride] = from_accumulator<T>(Kind::output(line[k], state));
+    });
+  }
+}
+
+template <class Kind, class T, int kKept>
+__global__ void __launch_bounds__(kBlockThreads, 1)
     backward_lines(const Lines lines, const T* dy, const T* y, T* dx) {
   using A = AccumulatorOf<T>;
-  for (std::int64_t line = grid_thread(); line < lines.count; line += grid_threads()) {
-    const std::int64_t start = lines.start(line);
+  for (std::int64_t i = grid_thread(); i < lines.count; i += grid_threads()) {
+    const std::int64_t start = lines.start(i);
+    const Line<T, kKept> dy_line(dy + start, lines), y_line(y + start, lines);
     A sum = 0;
-    for (std::int64_t i = 0; i < lines.size; ++i) {
-      const std::int64_t at = start + i * lines.stride;
-      sum += Kind::term(to_accumulator(dy[at]), to_accumulator(y[at]));
-    }
-    for (std::int64_t i = 0; i < lines.size; ++i) {
-      const std::int64_t at = start + i * lines.stride;
-      dx[at] = from_accumulator<T>(Kind::gradient(to_accumulator(dy[at]), to_accumulator(y[at]), sum));
-    }
+    for_each_element<kKept>(lines.size, [&](auto k) { sum += Kind::term(dy_line[k], y_line[k]); });
+    for_each_element<kKept>(lines.size, [&](auto k) {
+      dx[start + k * lines.stride] = from_accumulator<T>(Kind::gradient(dy_line[k], y_line[k], sum));
+    });
   }
 }
 
@@ -139,7 +174,9 @@ void forward(const Stream& stream, const SoftmaxArgs& args) {
     T* y = static_cast<T*>(args.y);
     if (args.inner > 1) {
       const Lines lines = lines_of(args);
-      return launch(stream, elementwise_shape(stream, lines.count), forward_lines<Kind, T>, lines, x, y);
+      return launch(stream, elementwise_shape(stream, lines.count),
+                    lines.size <= kMostKept ? forward_lines<Kind, T, kMostKept> : forward_lines<Kind, T, 0>,
+                    lines, x, y);
     }
     const RowLoop loop{args.outer, args.axis};
     visit_rows<T>(loop, aligned_for_packs(kPackSize<T>, x, y),
@@ -155,8 +192,9 @@ void backward(const Stream& stream, const SoftmaxGradientArgs& args) {
     T* dx = static_cast<T*>(args.dx);
     if (args.inner > 1) {
       const Lines lines = lines_of(args);
-      return launch(stream, elementwise_shape(stream, lines.count), backward_lines<Kind, T>, lines, dy, y,
-                    dx);
+      return launch(stream, elementwise_shape(stream, lines.count),
+                    lines.size <= kMostKept ? backward_lines<Kind, T, kMostKept> : backward_lines<Kind, T, 0>,
+                    lines, dy, y, dx);
     }
     const RowLoop loop{args.outer, args.axis};
     visit_rows<T>(loop, aligned_for_packs(kPackSize<T>, dy, y, dx),

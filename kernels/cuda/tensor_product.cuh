@@ -15,18 +15,27 @@ inline constexpr int kTensorEdge = static_cast<int>(ProductPlan::kLargeEdge);
 inline constexpr int kTensorDepth = 32;
 inline constexpr int kTensorThreads = 256;
 
+inline constexpr int kChunk = 8;  // elements of 16 bytes
+
 /// A tile in shared memory, in the order of its operand: [outer][k] if neighbours lie along k, else
-/// [k][outer]. Lines are 16 bytes longer than their elements, so that eight of them never start in the same
-/// bank.
+/// [k][outer]. No two of eight chunks that are read from eight lines, or written side by side, share a bank:
+/// long lines are a chunk longer than their elements; of short ones, which would not do for writing, two lie
+/// beside each other, and each pair has its chunks in another order.
 template <class T, bool kAlongInner>
 struct TensorTile {
   static constexpr int kLines = kAlongInner ? kTensorEdge : kTensorDepth;
   static constexpr int kLength = kAlongInner ? kTensorDepth : kTensorEdge;
-  static constexpr int kStride = kLength + 8;
+  static constexpr int kStride = kAlongInner ? kLength : kLength + kChunk;
   alignas(16) std::uint16_t bits[kLines * kStride];  // of T, which a simulated GPU would have to construct
 
   __device__ T* at(int outer, int inner) {
-    return reinterpret_cast<T*>(bits) + (kAlongInner ? outer * kStride + inner : inner * kStride + outer);
+    if constexpr (kAlongInner) {
+      constexpr int kChunks = kLength / kChunk;
+      const int chunk = (inner / kChunk) ^ (outer / 2 % kChunks);
+      return reinterpret_cast<T*>(bits) + outer * kStride + chunk * kChunk + inner % kChunk;
+    } else {
+      return reinterpret_cast<T*>(bits) + inner * kStride + outer;
+    }
   }
   /// The fragments of 16 rows (or columns) from `outer` on and 16 steps from `inner` on: register pairs {0,
   /// 2} and {1, 3} are the first and second half of the rows, each its first and last 8 steps.
@@ -47,12 +56,21 @@ class StagedTiles {
       : loader_(operand, batch, first, count) {}
   __device__ void start(Tile&, std::int64_t k, std::int64_t k_end) { loader_.read(k, k_end); }
   __device__ void finish(Tile& tile) {
-    loader_.write(
-        [&](int outer, int inner, float value) { *tile.at(outer, inner) = from_accumulator<T>(value); });
+    if constexpr (Operand::kAlongInner) {
+      loader_.write_runs([&](int outer, int inner, const float(&values)[kChunk]) {
+        Pack<T, kChunk> pack;
+#pragma unroll
+        for (int k = 0; k < kChunk; ++k) pack.values[k] = from_accumulator<T>(values[k]);
+        store_pack(tile.at(outer, inner), pack);
+      });
+    } else {
+      loader_.write(
+          [&](int outer, int inner, float value) { *tile.at(outer, inner) = from_accumulator<T>(value); });
+    }
   }
 
  private:
-  TileLoader<Operand, kTensorEdge, kTensorDepth, kTensorThreads, 8> loader_;
+  TileLoader<Operand, kTensorEdge, kTensorDepth, kTensorThreads, kChunk> loader_;
 };
 
 /// Brings tiles of a matrix whose lines are multiples of 16 bytes by asynchronous copies.
@@ -63,7 +81,7 @@ class CopiedTiles {
   __device__ CopiedTiles(const Operand& operand, std::int64_t batch, std::int64_t first, std::int64_t count)
       : operand_(operand), batch_(batch), first_(first), count_(count) {}
   __device__ void start(Tile& tile, std::int64_t k, std::int64_t k_end) {
-    constexpr int kChunk = 8, kPerLine = Tile::kLength / kChunk;
+    constexpr int kPerLine = Tile::kLength / kChunk;
 #pragma unroll
     for (int i = 0; i < Tile::kLines * kPerLine / kTensorThreads; ++i) {
       const int chunk = static_cast<int>(threadIdx.x) + i * kTensorThreads;

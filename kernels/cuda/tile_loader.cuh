@@ -55,6 +55,18 @@ class TileLoader {
 #pragma unroll
     for (int i = 0; i < kLoads; ++i) store(outer_index(i), inner_index(i), staged_[i]);
   }
+  /// The same, called for kRun neighbours along k at once: store(outer, inner of the first, values).
+  template <class Store>
+  __device__ void write_runs(const Store& store) const {
+    static_assert(Operand::kAlongInner);
+#pragma unroll
+    for (int i = 0; i < kLoads; i += kRun) {
+      Accumulator values[kRun];
+#pragma unroll
+      for (int k = 0; k < kRun; ++k) values[k] = staged_[i + k];
+      store(outer_index(i), inner_index(i), values);
+    }
+  }
 
  private:
   __device__ static int outer_index(int i) {

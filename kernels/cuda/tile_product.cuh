@@ -13,17 +13,21 @@ struct Tile {
   static constexpr int kThreadEdge = kPerThread;
   static constexpr int kThreadsAlong = kEdge / kThreadEdge;
   static constexpr int kThreads = kThreadsAlong * kThreadsAlong;
-  static constexpr int kStride = kEdge + 4;  // rows of shared memory start in different banks
+  /// Rows of shared memory start 16 bytes, four banks, further on: what 32 threads write at once, eight steps
+  /// along k of four rows (of two, if they are 8 bytes wide), lies in different banks.
+  template <class Accumulator>
+  static constexpr int kStride = kEdge + 16 / static_cast<int>(sizeof(Accumulator));
 };
 using LargeTile = Tile<ProductPlan::kLargeEdge, 8, 8>;
-using SmallTile = Tile<ProductPlan::kSmallEdge, 16, 4>;
+using SmallTile = Tile<ProductPlan::kSmallEdge, 8, 4>;
 
 /// Adds the products of one pair of tiles to the sums of this thread: rows side by side, columns interleaved
 /// with those of its neighbours, so that both reading b and writing y touch whole lines.
 template <class Shape, class Accumulator>
-__device__ inline void multiply_tiles(const Accumulator (&a)[Shape::kDepth][Shape::kStride],
-                                      const Accumulator (&b)[Shape::kDepth][Shape::kStride],
-                                      Accumulator (&sums)[Shape::kThreadEdge][Shape::kThreadEdge]) {
+__device__ inline void multiply_tiles(
+    const Accumulator (&a)[Shape::kDepth][Shape::template kStride<Accumulator>],
+    const Accumulator (&b)[Shape::kDepth][Shape::template kStride<Accumulator>],
+    Accumulator (&sums)[Shape::kThreadEdge][Shape::kThreadEdge]) {
   constexpr int kCount = Shape::kThreadEdge;
   const int row = static_cast<int>(threadIdx.x) / Shape::kThreadsAlong * kCount;
   const int column = static_cast<int>(threadIdx.x) % Shape::kThreadsAlong;
@@ -52,8 +56,9 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
   using Accumulator = typename A::Accumulator;
   using LoadA = TileLoader<A, Shape::kEdge, Shape::kDepth, Shape::kThreads>;
   using LoadB = TileLoader<B, Shape::kEdge, Shape::kDepth, Shape::kThreads>;
-  __shared__ __align__(16) Accumulator a_tiles[2][Shape::kDepth][Shape::kStride];
-  __shared__ __align__(16) Accumulator b_tiles[2][Shape::kDepth][Shape::kStride];
+  constexpr int kStride = Shape::template kStride<Accumulator>;
+  __shared__ __align__(16) Accumulator a_tiles[2][Shape::kDepth][kStride];
+  __shared__ __align__(16) Accumulator b_tiles[2][Shape::kDepth][kStride];
 
   const std::int64_t tiles_along_n = (sizes.n + Shape::kEdge - 1) / Shape::kEdge;
   const std::int64_t m_begin = blockIdx.x / tiles_along_n * Shape::kEdge;

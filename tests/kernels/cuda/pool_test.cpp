@@ -24,6 +24,10 @@ const std::vector<Case>& cases() {
        {3, 3},
        {.stride = {2, 2}, .padding_begin = {1, 1}, .padding_end = {1, 1}}},
       {{1, 2, 7, 6}, {1, 2, 5, 4}, {3, 3}, {}},
+      {{2, 2, 6, 8},
+       {2, 2, 5, 5},
+       {2, 4},
+       {.stride = {1, 2}, .padding_begin = {0, 2}, .padding_end = {0, 2}}},
       {{1, 1, 5, 5}, {1, 1, 2, 2}, {2, 1}, {.stride = {3, 4}}},
       {{2, 2, 5, 8}, {2, 2, 5, 10}, {2, 3}, {.padding_begin = {0, 1}, .padding_end = {1, 3}}}};
   return all;
