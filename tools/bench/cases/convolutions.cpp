@@ -28,8 +28,11 @@ struct Convolution {
   }
 };
 
+constexpr const char* kBesides =
+    "Depthwise windows are read tap by tap: those left and right of a pixel begin and end within a sector.";
+
 std::vector<KernelCase> forward_cases(const Convolution& convolution) {
-  return in_both_types("conv2d_forward", convolution.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const Conv2dProblem problem = convolution.problem(arrays, dtype);
     const std::shared_ptr kernel = conv2d_forward(arrays.stream(), problem);
     return [&arrays, kernel,
@@ -41,11 +44,12 @@ std::vector<KernelCase> forward_cases(const Convolution& convolution) {
                               .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
       kernel->run(arrays.stream(), args);
     };
-  });
+  };
+  return in_both_types("conv2d_forward", convolution.describe(), prepare, kBesides);
 }
 
 std::vector<KernelCase> backward_data_cases(const Convolution& convolution) {
-  return in_both_types("conv2d_backward_data", convolution.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const Conv2dProblem problem = convolution.problem(arrays, dtype);
     const std::shared_ptr kernel = conv2d_backward_data(arrays.stream(), problem);
     return [&arrays, kernel,
@@ -55,23 +59,24 @@ std::vector<KernelCase> backward_data_cases(const Convolution& convolution) {
                                           .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
       kernel->run(arrays.stream(), args);
     };
-  });
+  };
+  return in_both_types("conv2d_backward_data", convolution.describe(), prepare, kBesides);
 }
 
 std::vector<KernelCase> backward_weights_cases(const Convolution& convolution) {
-  return in_both_types(
-      "conv2d_backward_weights", convolution.describe(), [=](CaseArrays& arrays, DType dtype) {
-        const Conv2dProblem problem = convolution.problem(arrays, dtype);
-        const std::shared_ptr kernel = conv2d_backward_weights(arrays.stream(), problem);
-        return [&arrays, kernel,
-                args = Conv2dBackwardWeightsArgs{.x = arrays.in(dtype, problem.x.elements()),
-                                                 .dy = arrays.in(dtype, problem.y.elements()),
-                                                 .dweight = arrays.out(dtype, problem.weight.elements()),
-                                                 .dbias = arrays.out(dtype, convolution.out),
-                                                 .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
-          kernel->run(arrays.stream(), args);
-        };
-      });
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
+    const Conv2dProblem problem = convolution.problem(arrays, dtype);
+    const std::shared_ptr kernel = conv2d_backward_weights(arrays.stream(), problem);
+    return [&arrays, kernel,
+            args = Conv2dBackwardWeightsArgs{.x = arrays.in(dtype, problem.x.elements()),
+                                             .dy = arrays.in(dtype, problem.y.elements()),
+                                             .dweight = arrays.out(dtype, problem.weight.elements()),
+                                             .dbias = arrays.out(dtype, convolution.out),
+                                             .scratch = arrays.scratch_bytes(kernel->scratch_bytes())}] {
+      kernel->run(arrays.stream(), args);
+    };
+  };
+  return in_both_types("conv2d_backward_weights", convolution.describe(), prepare, kBesides);
 }
 
 constexpr Convolution kDense{.batch = 4, .in = 32, .out = 64, .groups = 1};

@@ -39,7 +39,8 @@ auto run_backward(CaseArrays& arrays, DType dtype) {
 }
 
 const KernelCases registered({in_both_types("embedding_forward", "rows of 256", run_forward),
-                              in_both_types("embedding_backward", "rows of 256", run_backward)});
+                              in_both_types("embedding_backward", "rows of 256", run_backward,
+                                            "Counters lie as far apart as the rows that are looked up.")});
 
 }  // namespace
 }  // namespace slipway

@@ -64,9 +64,11 @@ auto run_error_sums(CaseArrays& arrays, DType dtype) {
   };
 }
 
-const KernelCases registered({in_both_types("top_k_hits", "128 classes", run_top_k),
-                              in_both_types("confusion", "128 classes", run_confusion),
-                              in_both_types("binary_confusion", "", run_binary_confusion),
+constexpr const char* kCounts = "Each block, or each row, adds a few counts to memory.";
+
+const KernelCases registered({in_both_types("top_k_hits", "128 classes", run_top_k, kCounts),
+                              in_both_types("confusion", "128 classes", run_confusion, kCounts),
+                              in_both_types("binary_confusion", "", run_binary_confusion, kCounts),
                               in_both_types("error_sums", "32 columns", run_error_sums)});
 
 }  // namespace

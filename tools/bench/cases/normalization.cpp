@@ -22,7 +22,7 @@ std::vector<KernelCase> layer_norm_cases(std::int64_t width) {
 }
 
 std::vector<KernelCase> layer_norm_gradient_cases(std::int64_t width) {
-  return in_both_types("layer_norm_backward", text("rows of ", width), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const std::int64_t rows = arrays.size(2048, 1 << 16);
     const DType sums = accumulator_of(dtype);
     return [&arrays, args = LayerNormGradientArgs{
@@ -40,7 +40,11 @@ std::vector<KernelCase> layer_norm_gradient_cases(std::int64_t width) {
                          .partial = arrays.scratch(sums, LayerNormGradientArgs::chunks(rows) * 2 * width)}] {
       layer_norm_backward(arrays.stream(), args);
     };
-  });
+  };
+  return in_both_types(
+      "layer_norm_backward", text("rows of ", width), prepare,
+      "A block writes the sums of its columns one by one, and where it has two teams, twice: much "
+      "for the 16 rows that it has here, little for the hundreds of a large batch.");
 }
 
 /// Images [batch, channels, pixels], or rows [batch, channels].
@@ -128,7 +132,9 @@ std::vector<KernelCase> batch_norm_gradient_cases(const Images& images, const st
 constexpr Images kPlanes{.batch = 16, .channels = 16, .pixels = 1024};
 constexpr Images kColumns{.batch = 256, .channels = 1024, .pixels = 1};
 constexpr const char* kTwice =
-    "The statistics of a channel are known only when all of it has been read; a second pass applies them.";
+    "Of columns, each row needs the statistics of all channels, more than a block's share of the cache "
+    "holds; pairs of "
+    "sums are stored, once a block, with two-way conflicts.";
 
 const KernelCases registered({layer_norm_cases(768), layer_norm_gradient_cases(768),
                               batch_norm_cases(kPlanes, kTwice), batch_norm_cases(kColumns, kTwice),

@@ -25,8 +25,12 @@ struct Pool {
   }
 };
 
+constexpr const char* kEveryOther =
+    "Windows that move by two ask for every other element, or its gradient; the cache holds the rest of the "
+    "sectors, which is asked for next.";
+
 std::vector<KernelCase> max_pool_cases(const Pool& pool) {
-  return in_both_types("max_pool2d_forward", pool.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const ValueType x = pool.x(arrays, dtype), y = pool.y(arrays, dtype),
                     index = pool.y(arrays, DType::uint8);
     return [&arrays, args = MaxPool2dArgs{.x_type = x,
@@ -39,11 +43,12 @@ std::vector<KernelCase> max_pool_cases(const Pool& pool) {
                                           .index = arrays.out(DType::uint8, y.elements())}] {
       max_pool2d_forward(arrays.stream(), args);
     };
-  });
+  };
+  return in_both_types("max_pool2d_forward", pool.describe(), prepare, kEveryOther);
 }
 
 std::vector<KernelCase> max_pool_gradient_cases(const Pool& pool) {
-  return in_both_types("max_pool2d_backward", pool.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const ValueType x = pool.x(arrays, dtype), y = pool.y(arrays, dtype),
                     index = pool.y(arrays, DType::uint8);
     return
@@ -56,7 +61,8 @@ std::vector<KernelCase> max_pool_gradient_cases(const Pool& pool) {
                       .dy = arrays.in(dtype, y.elements()),
                       .index = arrays.indices(DType::uint8, y.elements(), pool.kernel * pool.kernel),
                       .dx = arrays.out(dtype, x.elements())}] { max_pool2d_backward(arrays.stream(), args); };
-  });
+  };
+  return in_both_types("max_pool2d_backward", pool.describe(), prepare, kEveryOther);
 }
 
 AvgPool2dArgs average_args(const CaseArrays& arrays, const Pool& pool, DType dtype) {
@@ -70,21 +76,23 @@ AvgPool2dArgs average_args(const CaseArrays& arrays, const Pool& pool, DType dty
 }
 
 std::vector<KernelCase> average_pool_cases(const Pool& pool) {
-  return in_both_types("avg_pool2d_forward", pool.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     AvgPool2dArgs args = average_args(arrays, pool, dtype);
     args.from = arrays.in(dtype, args.x_type.elements());
     args.to = arrays.out(dtype, args.y_type.elements());
     return [&arrays, args] { avg_pool2d_forward(arrays.stream(), args); };
-  });
+  };
+  return in_both_types("avg_pool2d_forward", pool.describe(), prepare, kEveryOther);
 }
 
 std::vector<KernelCase> average_pool_gradient_cases(const Pool& pool) {
-  return in_both_types("avg_pool2d_backward", pool.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     AvgPool2dArgs args = average_args(arrays, pool, dtype);
     args.from = arrays.in(dtype, args.y_type.elements());
     args.to = arrays.out(dtype, args.x_type.elements());
     return [&arrays, args] { avg_pool2d_backward(arrays.stream(), args); };
-  });
+  };
+  return in_both_types("avg_pool2d_backward", pool.describe(), prepare, kEveryOther);
 }
 
 ValueType planes(const CaseArrays& arrays, DType dtype) {

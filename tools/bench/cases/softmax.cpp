@@ -16,8 +16,13 @@ struct Sizes {
   std::int64_t elements() const { return outer * axis * inner; }
 };
 
+constexpr const char* kTwice =
+    "Rows that are too long for registers, and the lines of a cross-entropy, are read again for the results; "
+    "of a "
+    "line the logit of its label by itself.";
+
 std::vector<KernelCase> forward_cases(const Sizes& sizes) {
-  return in_both_types("softmax_forward", sizes.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const Sizes x = sizes.of(arrays);
     return [&arrays, args = SoftmaxArgs{.dtype = dtype,
                                         .kind = SoftmaxKind::softmax,
@@ -26,11 +31,12 @@ std::vector<KernelCase> forward_cases(const Sizes& sizes) {
                                         .outer = x.outer,
                                         .axis = x.axis,
                                         .inner = x.inner}] { softmax_forward(arrays.stream(), args); };
-  });
+  };
+  return in_both_types("softmax_forward", sizes.describe(), prepare, kTwice);
 }
 
 std::vector<KernelCase> backward_cases(const Sizes& sizes) {
-  return in_both_types("softmax_backward", sizes.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const Sizes x = sizes.of(arrays);
     return
         [&arrays, args = SoftmaxGradientArgs{.dtype = dtype,
@@ -41,11 +47,12 @@ std::vector<KernelCase> backward_cases(const Sizes& sizes) {
                                              .outer = x.outer,
                                              .axis = x.axis,
                                              .inner = x.inner}] { softmax_backward(arrays.stream(), args); };
-  });
+  };
+  return in_both_types("softmax_backward", sizes.describe(), prepare, kTwice);
 }
 
 std::vector<KernelCase> cross_entropy_cases(const Sizes& sizes) {
-  return in_both_types("cross_entropy", sizes.describe(), [=](CaseArrays& arrays, DType dtype) {
+  const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const Sizes x = sizes.of(arrays);
     return [&arrays, args = CrossEntropyArgs{.dtype = dtype,
                                              .x = arrays.in(dtype, x.elements()),
@@ -63,7 +70,8 @@ std::vector<KernelCase> cross_entropy_cases(const Sizes& sizes) {
                                                  DType::float64, 2 * CrossEntropyArgs::kParts))}] {
       cross_entropy_kernel(arrays.stream(), args);
     };
-  });
+  };
+  return in_both_types("cross_entropy", sizes.describe(), prepare, kTwice);
 }
 
 constexpr Sizes kRows{.outer = 256, .axis = 1024, .inner = 1};
