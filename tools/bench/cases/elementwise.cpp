@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <vector>
 
 #include "kernels/binary.h"
 #include "kernels/cast.h"
@@ -152,6 +153,23 @@ KernelCase cast_case(DType from, DType to) {
           }};
 }
 
+/// All weights of a model at once.
+KernelCase cast_all_case() {
+  return {"cast_all", "float32 to bfloat16, 16 arrays", [](CaseArrays& arrays) {
+            constexpr int kParts = 16;
+            const std::int64_t count = elements(arrays) / kParts;
+            std::vector<CastAllArgs::Part> parts;
+            for (int i = 0; i < kParts; ++i) {
+              parts.push_back({.x = arrays.in(DType::float32, count),
+                               .y = arrays.out(DType::bfloat16, count),
+                               .count = count});
+            }
+            return [&arrays, parts] {
+              cast_all(arrays.stream(), {.from = DType::float32, .to = DType::bfloat16, .parts = parts});
+            };
+          }};
+}
+
 const KernelCases registered({in_both_types("relu_forward", "", run_relu),
                               in_both_types("relu_backward", "two gradients", run_relu_gradient),
                               in_both_types("unary_forward", "gelu", run_gelu),
@@ -164,7 +182,7 @@ const KernelCases registered({in_both_types("relu_forward", "", run_relu),
                               in_both_types("moving_average", "", run_moving_average),
                               in_both_types("fill", "", run_fill),
                               {copy_case(), cast_case(DType::float32, DType::bfloat16),
-                               cast_case(DType::bfloat16, DType::float32)}});
+                               cast_case(DType::bfloat16, DType::float32), cast_all_case()}});
 
 }  // namespace
 }  // namespace slipway

@@ -8,13 +8,14 @@ namespace {
 std::vector<KernelCase> layer_norm_cases(std::int64_t width) {
   return in_both_types("layer_norm_forward", text("rows of ", width), [=](CaseArrays& arrays, DType dtype) {
     const std::int64_t rows = arrays.size(256, 1 << 16);
+    const DType sums = accumulator_of(dtype);
     return [&arrays, args = LayerNormArgs{.dtype = dtype,
                                           .x = arrays.in(dtype, rows * width),
-                                          .scale = arrays.in(dtype, width),
-                                          .shift = arrays.in(dtype, width),
+                                          .scale = arrays.in(sums, width),
+                                          .shift = arrays.in(sums, width),
                                           .y = arrays.out(dtype, rows * width),
-                                          .mean = arrays.out(accumulator_of(dtype), rows),
-                                          .rstd = arrays.out(accumulator_of(dtype), rows),
+                                          .mean = arrays.out(sums, rows),
+                                          .rstd = arrays.out(sums, rows),
                                           .rows = rows,
                                           .width = width,
                                           .epsilon = 1e-5}] { layer_norm_forward(arrays.stream(), args); };
@@ -31,10 +32,10 @@ std::vector<KernelCase> layer_norm_gradient_cases(std::int64_t width) {
                          .x = arrays.in(dtype, rows * width),
                          .mean = arrays.in(sums, rows),
                          .rstd = arrays.in(sums, rows),
-                         .scale = arrays.in(dtype, width),
+                         .scale = arrays.in(sums, width),
                          .dx = arrays.out(dtype, rows * width),
-                         .dscale = arrays.out(dtype, width),
-                         .dshift = arrays.out(dtype, width),
+                         .dscale = arrays.out(sums, width),
+                         .dshift = arrays.out(sums, width),
                          .rows = rows,
                          .width = width,
                          .partial = arrays.scratch(sums, LayerNormGradientArgs::chunks(rows) * 2 * width)}] {

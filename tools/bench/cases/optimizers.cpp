@@ -1,4 +1,5 @@
 #include "kernels/flat.h"
+#include "kernels/loss_scale.h"
 #include "kernels/optimizer.h"
 #include "tools/bench/kernel_case.h"
 
@@ -68,6 +69,7 @@ auto run_clip_factor(CaseArrays& arrays, DType dtype) {
                                          .scale = 1,
                                          .max_norm = 1,
                                          .loss = arrays.number(1.0f),
+                                         .loss_scale = nullptr,
                                          .norm = static_cast<float*>(arrays.out(DType::float32, 1)),
                                          .factor = static_cast<float*>(arrays.out(DType::float32, 1)),
                                          .partial = static_cast<double*>(
@@ -76,9 +78,24 @@ auto run_clip_factor(CaseArrays& arrays, DType dtype) {
   };
 }
 
+KernelCase loss_scale_case() {
+  return {"loss_scale", "", [](CaseArrays& arrays) {
+            return [&arrays, args = LossScaleArgs{.gradient_scale = arrays.number(1.0f),
+                                                  .scale = arrays.number(65536.0f),
+                                                  .good_steps = arrays.number<std::int64_t>(3),
+                                                  .skipped_steps = arrays.number<std::int64_t>(0),
+                                                  .growth = 2,
+                                                  .backoff = 0.5,
+                                                  .interval = 2000}] {
+              loss_scale_kernel(arrays.stream(), args);
+            };
+          }};
+}
+
 const KernelCases registered({in_both_types("sgd", "momentum, 16 segments", run_sgd),
                               in_both_types("adam", "AdamW, 16 segments", run_adam),
-                              in_both_types("clip_factor", "", run_clip_factor)});
+                              in_both_types("clip_factor", "", run_clip_factor),
+                              {loss_scale_case()}});
 
 }  // namespace
 }  // namespace slipway
