@@ -169,8 +169,8 @@ void enqueue_collective(Machine& machine, const std::shared_ptr<ncclComm>& rank,
   expect(stream.device == rank->device, ncclInvalidUsage);
   const Sizes sizes = sizes_of(*rank, call);
   Operation operation{.name = call.name, .kind = OperationKind::collective, .device = stream.device};
-  operation.reads = region_of(machine, *rank, call, call.send, sizes.send);
-  operation.writes = region_of(machine, *rank, call, call.receive, sizes.receive);
+  operation.reads = {region_of(machine, *rank, call, call.send, sizes.send)};
+  operation.writes = {region_of(machine, *rank, call, call.receive, sizes.receive)};
   operation.microseconds =
       kStartMicroseconds + static_cast<double>(std::max(sizes.send, sizes.receive)) / kLinkBytes;
   operation.caller = call.caller;

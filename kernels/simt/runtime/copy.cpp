@@ -79,8 +79,8 @@ Operation copy_operation(const CopyCall& call, const StreamState& stream, const 
   Operation operation{.name = call.name,
                       .kind = OperationKind::copy,
                       .device = stream.device,
-                      .reads = source.region,
-                      .writes = destination.region,
+                      .reads = {source.region},
+                      .writes = {destination.region},
                       .caller = call.caller};
   const bool within_device = destination.on_device() && source.on_device() &&
                              destination.region.allocation->device == source.region.allocation->device;
@@ -166,7 +166,7 @@ Ticket fill(Machine& machine, const FillCall& call, StreamState& stream) {
                                std::memset(region.data(), value, region.bytes);
                                mark_written(region);
                              },
-                         .writes = destination.region,
+                         .writes = {destination.region},
                          .microseconds = kStartMicroseconds + static_cast<double>(call.bytes) / kDeviceBytes,
                          .caller = call.caller});
 }

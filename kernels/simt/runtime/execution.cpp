@@ -15,11 +15,16 @@ void Machine::execute(const Turn& turn) {
   const Operation& operation = turn.operation;
   // A device that has failed does no more work.
   if (device(operation.device).failure != cudaSuccess) return;
-  if (!usable(operation.reads, operation) || !usable(operation.writes, operation)) return;
+  const auto all_usable = [&](const std::vector<Region>& regions) {
+    return std::all_of(regions.begin(), regions.end(),
+                       [&](const Region& region) { return usable(region, operation); });
+  };
+  if (!all_usable(operation.reads) || !all_usable(operation.writes)) return;
   accessor_ = {log_.add(turn.position, operation.name), &turn.clock};
-  record(operation.reads, AccessKind::read, operation, operation.caller);
-  record(operation.writes, AccessKind::write, operation, operation.caller);
-  if (turn.source_digest && *turn.source_digest != digest(operation.reads)) {
+  for (const Region& region : operation.reads) record(region, AccessKind::read, operation, operation.caller);
+  for (const Region& region : operation.writes)
+    record(region, AccessKind::write, operation, operation.caller);
+  if (turn.source_digest && *turn.source_digest != digest(operation.reads.front())) {
     report({.kind = "overwritten source",
             .message = text(operation.name,
                             " finds that its pinned source was changed after the call; wait for the "

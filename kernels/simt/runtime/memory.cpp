@@ -99,7 +99,7 @@ cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t hand
     // "The allocation must not be accessed until the allocation operation completes." It counts as a write.
     machine.submit(stream, {.name = "cudaMallocAsync",
                             .device = stream.device,
-                            .writes = {allocation, 0, bytes},
+                            .writes = {{allocation, 0, bytes}},
                             .caller = caller});
     *pointer = allocation->data;
   });
@@ -117,7 +117,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t handle) {
                             .kind = OperationKind::release,
                             .device = stream.device,
                             .run = [&machine, allocation] { machine.release(allocation, "cudaFreeAsync"); },
-                            .writes = {allocation, 0, allocation->bytes},
+                            .writes = {{allocation, 0, allocation->bytes}},
                             .caller = caller});
   });
 }

@@ -34,8 +34,8 @@ struct Operation {
   int device = 0;
   std::function<void()> run;            // none: there is nothing to do but to keep order
   std::function<Participation()> join;  // only of a collective, instead of `run`
-  Region reads;
-  Region writes;
+  std::vector<Region> reads;
+  std::vector<Region> writes;
   double microseconds = 0;       // of simulated time
   const void* caller = nullptr;  // the code that asked for it
 };

@@ -50,23 +50,24 @@ std::vector<Ticket> Schedule::tails(int device) const {
 }
 
 void Schedule::guard_pinned(Pending& pending) {
-  const Region& source = pending.enqueued.operation.reads;
-  const Region& target = pending.enqueued.operation.writes;
+  const Operation& operation = pending.enqueued.operation;
   const auto pinned = [](const Region& region) {
     return region && region.allocation->kind == MemoryKind::pinned && region.allocation->released_by.empty();
   };
+  const auto earlier_may_touch = [&](const Region& region, std::vector<Region> Operation::*regions) {
+    return any_pending([&](const Operation& earlier) {
+      return earlier.kind == OperationKind::host_function || earlier.kind == OperationKind::kernel ||
+             std::any_of((earlier.*regions).begin(), (earlier.*regions).end(),
+                         [&](const Region& other) { return other.overlaps(region); });
+    });
+  };
   // Operations before this one may write the source, or read the target, when it is their turn.
-  if (pinned(source) && !any_pending([&](const Operation& earlier) {
-        return earlier.kind == OperationKind::host_function || earlier.kind == OperationKind::kernel ||
-               earlier.writes.overlaps(source);
-      })) {
-    pending.source_digest = digest(source);
+  if (operation.kind == OperationKind::copy && pinned(operation.reads.front()) &&
+      !earlier_may_touch(operation.reads.front(), &Operation::writes)) {
+    pending.source_digest = digest(operation.reads.front());
   }
-  if (pinned(target) && !any_pending([&](const Operation& earlier) {
-        return earlier.kind == OperationKind::host_function || earlier.kind == OperationKind::kernel ||
-               earlier.reads.overlaps(target);
-      })) {
-    poison(target);
+  for (const Region& target : operation.writes) {
+    if (pinned(target) && !earlier_may_touch(target, &Operation::reads)) poison(target);
   }
 }
 
