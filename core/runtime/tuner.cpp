@@ -14,13 +14,31 @@ namespace {
 constexpr int kRuns = 3;         // timed after one that warms up; the best counts, as noise only adds time
 constexpr double kHopeless = 4;  // times the best so far: a warm-up that slow ends a candidate's trial
 
-double time_once(const std::function<void()>& run) {
+bool offered(const std::string& choice, const std::vector<Tuner::Candidate>& candidates) {
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [&](const Tuner::Candidate& candidate) { return candidate.name == choice; });
+}
+
+const Tuner::Candidate* fastest(const std::vector<Tuner::Candidate>& candidates, const Tuner::Timer& timer) {
+  const Tuner::Candidate* best = &candidates[0];
+  double best_time = std::numeric_limits<double>::infinity();
+  for (const Tuner::Candidate& candidate : candidates) {
+    if (timer(candidate.run) > kHopeless * best_time) continue;
+    for (int i = 0; i < kRuns; ++i) {
+      const double time = timer(candidate.run);
+      if (time < best_time) best = &candidate, best_time = time;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+double Tuner::time_on_host(const std::function<void()>& run) {
   const auto start = std::chrono::steady_clock::now();
   run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-
-}  // namespace
 
 std::optional<std::string> Tuner::find(const std::string& key) const {
   const std::lock_guard lock(mutex_);
@@ -36,26 +54,27 @@ void Tuner::remember(const std::string& key, const std::string& choice) {
   known = choice;
 }
 
-std::string Tuner::choose(const std::string& key, const std::vector<Candidate>& candidates) {
+std::string Tuner::choose(const std::string& key, const std::vector<Candidate>& candidates,
+                          const Timer& timer) {
   require(!candidates.empty(), "tuner: no candidates for '", key, "'");
   if (candidates.size() == 1) return candidates[0].name;
-  if (const auto known = find(key)) {
-    const bool offered = std::any_of(candidates.begin(), candidates.end(),
-                                     [&](const Candidate& candidate) { return candidate.name == *known; });
-    if (offered) return *known;
+  for (const std::string& name : preferred_) {
+    if (!offered(name, candidates)) continue;
+    remember(key, name);
+    return name;
   }
-  const Candidate* best = nullptr;
-  double best_time = std::numeric_limits<double>::infinity();
-  for (const Candidate& candidate : candidates) {
-    if (time_once(candidate.run) > kHopeless * best_time) continue;
-    for (int i = 0; i < kRuns; ++i) {
-      const double time = time_once(candidate.run);
-      if (time < best_time) best = &candidate, best_time = time;
-    }
-  }
-  if (!best) best = &candidates[0];
-  remember(key, best->name);
-  return best->name;
+  const auto known = find(key);
+  if (known && offered(*known, candidates)) return *known;
+  const std::string best = fastest(candidates, timer)->name;
+  remember(key, best);
+  return best;
+}
+
+void Tuner::prefer(std::vector<std::string> names) { preferred_ = std::move(names); }
+
+std::map<std::string, std::string> Tuner::choices() const {
+  const std::lock_guard lock(mutex_);
+  return choices_;
 }
 
 void Tuner::add(const Tuner& other) {

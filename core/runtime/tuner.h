@@ -14,16 +14,30 @@ namespace slipway {
 /// give the same bits.
 class Tuner {
  public:
+  /// Names Slipway's own kernels beside those of a library.
+  static constexpr const char* kOurs = "ours";
+
   struct Candidate {
     std::string name;
     std::function<void()> run;  // once, on memory of its own
   };
 
+  /// Seconds that one call takes.
+  using Timer = std::function<double(const std::function<void()>&)>;
+  /// By the host's clock: for what is done when the call returns.
+  static double time_on_host(const std::function<void()>& run);
+
   /// What is remembered for a key, such as "conv2d_forward [32, 64, 8, 8] ... threads=2".
   std::optional<std::string> find(const std::string& key) const;
   void remember(const std::string& key, const std::string& choice);
-  /// The remembered choice if it is among the candidates; else each is timed and the fastest is remembered.
-  std::string choose(const std::string& key, const std::vector<Candidate>& candidates);
+  /// A preferred candidate if there is one, else the remembered one; else each is timed and the fastest is
+  /// chosen. Choices are remembered.
+  std::string choose(const std::string& key, const std::vector<Candidate>& candidates,
+                     const Timer& timer = time_on_host);
+  /// Has the first of these names that is offered chosen, unmeasured: to compare implementations.
+  void prefer(std::vector<std::string> names);
+  /// All that is remembered, by key.
+  std::map<std::string, std::string> choices() const;
 
   /// Takes over every choice of another one.
   void add(const Tuner& other);
@@ -38,6 +52,7 @@ class Tuner {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::string> choices_;
+  std::vector<std::string> preferred_;
   bool changed_ = false;
 };
 

@@ -27,6 +27,32 @@ TEST(Tuner, MeasuresOnceAndRemembers) {
   EXPECT_EQ(a + b, before);
 }
 
+TEST(Tuner, MeasuresWithTheTimerItIsGiven) {
+  Tuner tuner;
+  int a = 0, b = 0;
+  const Tuner::Timer timer = [&](const std::function<void()>& run) {
+    const int before = a;
+    run();
+    return a > before ? 2.0 : 1.0;
+  };
+  EXPECT_EQ(tuner.choose("key", {counted("a", a), counted("b", b)}, timer), "b");
+}
+
+TEST(Tuner, APreferredCandidateIsChosenUnmeasured) {
+  Tuner tuner;
+  tuner.remember("key", "a");
+  tuner.prefer({"elsewhere", "b"});
+  int a = 0, b = 0;
+  EXPECT_EQ(tuner.choose("key", {counted("a", a), counted("b", b)}), "b");
+  EXPECT_EQ(a + b, 0);
+  EXPECT_EQ(tuner.choices(), (std::map<std::string, std::string>{{"key", "b"}}));
+  // Where it is not offered, the others are measured as ever.
+  int c = 0;
+  tuner.choose("other", {counted("a", a), counted("c", c)});
+  EXPECT_GT(a, 0);
+  EXPECT_GT(c, 0);
+}
+
 TEST(Tuner, OneCandidateIsNotMeasured) {
   Tuner tuner;
   int runs = 0;
