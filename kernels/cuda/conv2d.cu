@@ -1,6 +1,7 @@
 #include "kernels/conv2d.h"
 
-#include "kernels/cuda/channel_sums.cuh"
+#include "kernels/cuda/bias_gradient.h"
+#include "kernels/cuda/choice.h"
 #include "kernels/cuda/conv2d_depthwise.h"
 #include "kernels/cuda/conv2d_operands.cuh"
 #include "kernels/cuda/product.cuh"
@@ -71,9 +72,9 @@ class BackwardData : public ImplicitProduct<Conv2dBackwardDataArgs> {
 class BackwardWeights : public ImplicitProduct<Conv2dBackwardWeightsArgs> {
  public:
   explicit BackwardWeights(const Conv2dProblem& problem)
-      : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))), bias_parts_(bias_parts(geometry_)) {}
+      : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))), bias_gradient_(problem.y) {}
   std::size_t scratch_bytes() const override {
-    return std::max(plan_.scratch_bytes(), channel_sums_bytes(bias_parts_, problem_.x.dtype));
+    return std::max(plan_.scratch_bytes(), bias_gradient_.scratch_bytes());
   }
   static ProductSizes sizes(const Conv2dGeometry& g) {
     return {
@@ -82,25 +83,54 @@ class BackwardWeights : public ImplicitProduct<Conv2dBackwardWeightsArgs> {
   void run(const Stream& stream, const Conv2dBackwardWeightsArgs& args) override {
     const Conv2dGeometry& g = geometry_;
     visit_float(problem_.x.dtype, "conv2d_backward_weights", [&]<class T>() {
-      const T* dy = static_cast<const T*>(args.dy);
-      run_product<T>(stream, plan_, OutputPixels<T>{dy, g},
+      run_product<T>(stream, plan_, OutputPixels<T>{static_cast<const T*>(args.dy), g},
                      InputWindows<T, true>{static_cast<const T*>(args.x), g},
                      DenseResult<T>{static_cast<T*>(args.dweight), g.group_out, g.group_in * g.kernel_plane},
                      args.scratch);
-      if (args.dbias) channel_sums(stream, bias_parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
+    if (args.dbias) bias_gradient_.run(stream, args.dy, args.dbias, args.scratch);
   }
 
  private:
-  ChannelParts bias_parts_;
+  BiasGradient bias_gradient_;
 };
 
-template <class Args, class Kernel, std::unique_ptr<PreparedKernel<Args>> (*depthwise)(const Conv2dProblem&)>
-std::unique_ptr<PreparedKernel<Args>> make(const Stream&, const Conv2dProblem& problem) {
+template <class Args>
+struct OurKernels {
+  const char* name;
+  std::unique_ptr<PreparedKernel<Args>> (*depthwise)(const Conv2dProblem&);
+  std::unique_ptr<PreparedKernel<Args>> (*product)(const Conv2dProblem&);
+};
+
+template <class Args, class Kernel>
+std::unique_ptr<PreparedKernel<Args>> implicit_product(const Conv2dProblem& problem) {
+  return std::make_unique<Kernel>(problem);
+}
+
+template <class Args>
+std::unique_ptr<PreparedKernel<Args>> make(const OurKernels<Args>& ours, const Stream& stream,
+                                           const Conv2dProblem& problem) {
   require(problem.x.is_row_major() && problem.weight.is_row_major() && problem.y.is_row_major(),
           "conv2d: expects row-major values, got ", problem.x, ", ", problem.weight, " and ", problem.y);
-  if (is_depthwise(problem)) return depthwise(problem);
-  return std::make_unique<Kernel>(problem);
+  return choose<Args>(stream, ours.name, problem,
+                      (is_depthwise(problem) ? ours.depthwise : ours.product)(problem));
+}
+
+std::unique_ptr<PreparedKernel<Conv2dArgs>> forward(const Stream& stream, const Conv2dProblem& problem) {
+  return make<Conv2dArgs>({conv2d_forward.name(), depthwise_forward, implicit_product<Conv2dArgs, Forward>},
+                          stream, problem);
+}
+std::unique_ptr<PreparedKernel<Conv2dBackwardDataArgs>> backward_data(const Stream& stream,
+                                                                      const Conv2dProblem& problem) {
+  return make<Conv2dBackwardDataArgs>({conv2d_backward_data.name(), depthwise_backward_data,
+                                       implicit_product<Conv2dBackwardDataArgs, BackwardData>},
+                                      stream, problem);
+}
+std::unique_ptr<PreparedKernel<Conv2dBackwardWeightsArgs>> backward_weights(const Stream& stream,
+                                                                            const Conv2dProblem& problem) {
+  return make<Conv2dBackwardWeightsArgs>({conv2d_backward_weights.name(), depthwise_backward_weights,
+                                          implicit_product<Conv2dBackwardWeightsArgs, BackwardWeights>},
+                                         stream, problem);
 }
 
 Conv2dLayouts layouts(const Stream&, const Conv2dProblem& problem) {
@@ -109,14 +139,9 @@ Conv2dLayouts layouts(const Stream&, const Conv2dProblem& problem) {
 }
 
 const DeviceFunctionRegistrar kLayouts(conv2d_layouts, DeviceKind::cuda, layouts);
-const DeviceFunctionRegistrar kForward(conv2d_forward, DeviceKind::cuda,
-                                       make<Conv2dArgs, Forward, depthwise_forward>);
-const DeviceFunctionRegistrar kBackwardData(
-    conv2d_backward_data, DeviceKind::cuda,
-    make<Conv2dBackwardDataArgs, BackwardData, depthwise_backward_data>);
-const DeviceFunctionRegistrar kBackwardWeights(
-    conv2d_backward_weights, DeviceKind::cuda,
-    make<Conv2dBackwardWeightsArgs, BackwardWeights, depthwise_backward_weights>);
+const DeviceFunctionRegistrar kForward(conv2d_forward, DeviceKind::cuda, forward);
+const DeviceFunctionRegistrar kBackwardData(conv2d_backward_data, DeviceKind::cuda, backward_data);
+const DeviceFunctionRegistrar kBackwardWeights(conv2d_backward_weights, DeviceKind::cuda, backward_weights);
 
 }  // namespace
 }  // namespace slipway::cuda

@@ -1,7 +1,7 @@
 #include "kernels/cuda/conv2d_depthwise.h"
 
-#include "kernels/cuda/block_reduce.cuh"
-#include "kernels/cuda/channel_sums.cuh"
+#include "kernels/cuda/bias_gradient.h"
+#include "kernels/cuda/channel_partials.cuh"
 #include "kernels/cuda/conv2d_operands.cuh"
 
 namespace slipway::cuda {
@@ -167,17 +167,20 @@ class BackwardData : public PreparedKernel<Conv2dBackwardDataArgs> {
 class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
  public:
   explicit BackwardWeights(const Conv2dProblem& problem)
-      : problem_(problem), geometry_(problem), parts_(bias_parts(geometry_)) {}
+      : problem_(problem),
+        geometry_(problem),
+        parts_(geometry_.batch, geometry_.groups * geometry_.group_out, geometry_.out_plane),
+        bias_gradient_(problem.y) {}
   std::size_t scratch_bytes() const override {
-    return kTapsTogether * channel_sums_bytes(parts_, problem_.x.dtype);
+    const std::size_t sums = static_cast<std::size_t>(parts_.states()) * accumulator_size(problem_.x.dtype);
+    return std::max(kTapsTogether * sums, bias_gradient_.scratch_bytes());
   }
   void run(const Stream& stream, const Conv2dBackwardWeightsArgs& args) override {
     const Conv2dGeometry& g = geometry_;
     visit_float(problem_.x.dtype, "conv2d_backward_weights", [&]<class T>() {
-      const T* dy = static_cast<const T*>(args.dy);
       for (std::int64_t tap = 0; tap < g.kernel_plane; tap += kTapsTogether) {
         const TapTerms<T> terms{.x = {static_cast<const T*>(args.x), g},
-                                .dy = dy,
+                                .dy = static_cast<const T*>(args.dy),
                                 .first_tap = tap,
                                 .by_channels = Divisor(std::max<std::int64_t>(1, parts_.channels)),
                                 .by_group_out = Divisor(std::max<std::int64_t>(1, g.group_out))};
@@ -185,14 +188,15 @@ class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
                         StoreTaps<T>{static_cast<T*>(args.dweight), tap, g.kernel_plane}, false,
                         args.scratch);
       }
-      if (args.dbias) channel_sums(stream, parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
+    if (args.dbias) bias_gradient_.run(stream, args.dy, args.dbias, args.scratch);
   }
 
  private:
   Conv2dProblem problem_;
   Conv2dGeometry geometry_;
   ChannelParts parts_;
+  BiasGradient bias_gradient_;
 };
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include "kernels/activation.h"
 #include "kernels/conv2d.h"
-#include "kernels/cuda/channel_partials.cuh"
 #include "kernels/cuda/divisor.cuh"
 #include "kernels/cuda/elements.cuh"
 #include "kernels/cuda/simt.cuh"
@@ -50,11 +49,6 @@ struct Conv2dGeometry {
  private:
   static std::int64_t at_least_one(std::int64_t size) { return std::max<std::int64_t>(1, size); }
 };
-
-/// How the gradient of the bias is summed.
-inline ChannelParts bias_parts(const Conv2dGeometry& g) {
-  return {g.batch, g.groups * g.group_out, g.out_plane};
-}
 
 /// Pixel `index` of the images of a batch.
 struct Pixel {

@@ -1,6 +1,7 @@
 #include "kernels/linear.h"
 
-#include "kernels/cuda/channel_sums.cuh"
+#include "kernels/cuda/bias_gradient.h"
+#include "kernels/cuda/choice.h"
 #include "kernels/cuda/product.cuh"
 
 namespace slipway::cuda {
@@ -61,37 +62,47 @@ class BackwardWeights : public TiledLinear<LinearBackwardWeightsArgs> {
  public:
   explicit BackwardWeights(const LinearProblem& problem)
       : TiledLinear(problem, {.m = Sizes(problem).out, .n = Sizes(problem).in, .k = Sizes(problem).rows}),
-        bias_parts_(sizes_.rows, sizes_.out, 1) {}
+        bias_gradient_(problem.y) {}
   std::size_t scratch_bytes() const override {
-    return std::max(plan_.scratch_bytes(), channel_sums_bytes(bias_parts_, problem_.x.dtype));
+    return std::max(plan_.scratch_bytes(), bias_gradient_.scratch_bytes());
   }
   void run(const Stream& stream, const LinearBackwardWeightsArgs& args) override {
     visit_float(problem_.x.dtype, "linear_backward_weights", [&]<class T>() {
-      const T* dy = static_cast<const T*>(args.dy);
-      run_product<T>(stream, plan_, Matrix<T, false>{dy, sizes_.out},
+      run_product<T>(stream, plan_, Matrix<T, false>{static_cast<const T*>(args.dy), sizes_.out},
                      Matrix<T, false>{static_cast<const T*>(args.x), sizes_.in},
                      DenseResult<T>{static_cast<T*>(args.dweight), sizes_.out, sizes_.in}, args.scratch);
-      if (args.dbias) channel_sums(stream, bias_parts_, dy, static_cast<T*>(args.dbias), args.scratch);
     });
+    if (args.dbias) bias_gradient_.run(stream, args.dy, args.dbias, args.scratch);
   }
 
  private:
-  ChannelParts bias_parts_;
+  BiasGradient bias_gradient_;
 };
 
 template <class Args, class Kernel>
-std::unique_ptr<PreparedKernel<Args>> make(const Stream&, const LinearProblem& problem) {
-  return std::make_unique<Kernel>(problem);
+std::unique_ptr<PreparedKernel<Args>> make(const Stream& stream, const LinearProblem& problem,
+                                           const char* name) {
+  return choose<Args>(stream, name, problem, std::make_unique<Kernel>(problem));
+}
+
+std::unique_ptr<PreparedKernel<LinearArgs>> forward(const Stream& stream, const LinearProblem& problem) {
+  return make<LinearArgs, Forward>(stream, problem, linear_forward.name());
+}
+std::unique_ptr<PreparedKernel<LinearBackwardDataArgs>> backward_data(const Stream& stream,
+                                                                      const LinearProblem& problem) {
+  return make<LinearBackwardDataArgs, BackwardData>(stream, problem, linear_backward_data.name());
+}
+std::unique_ptr<PreparedKernel<LinearBackwardWeightsArgs>> backward_weights(const Stream& stream,
+                                                                            const LinearProblem& problem) {
+  return make<LinearBackwardWeightsArgs, BackwardWeights>(stream, problem, linear_backward_weights.name());
 }
 
 Layout weight_layout(const Stream&, const ValueType& weight) { return Layout::row_major(weight.shape); }
 
 const DeviceFunctionRegistrar kLayout(linear_weight_layout, DeviceKind::cuda, weight_layout);
-const DeviceFunctionRegistrar kForward(linear_forward, DeviceKind::cuda, make<LinearArgs, Forward>);
-const DeviceFunctionRegistrar kBackwardData(linear_backward_data, DeviceKind::cuda,
-                                            make<LinearBackwardDataArgs, BackwardData>);
-const DeviceFunctionRegistrar kBackwardWeights(linear_backward_weights, DeviceKind::cuda,
-                                               make<LinearBackwardWeightsArgs, BackwardWeights>);
+const DeviceFunctionRegistrar kForward(linear_forward, DeviceKind::cuda, forward);
+const DeviceFunctionRegistrar kBackwardData(linear_backward_data, DeviceKind::cuda, backward_data);
+const DeviceFunctionRegistrar kBackwardWeights(linear_backward_weights, DeviceKind::cuda, backward_weights);
 
 }  // namespace
 }  // namespace slipway::cuda

@@ -1,5 +1,6 @@
 #include "kernels/matrix_product.h"
 
+#include "kernels/cuda/choice.h"
 #include "kernels/cuda/product.cuh"
 
 namespace slipway::cuda {
@@ -43,8 +44,10 @@ class TiledMatrixProduct : public PreparedKernel<MatrixProductArgs> {
   ProductPlan plan_;
 };
 
-std::unique_ptr<PreparedKernel<MatrixProductArgs>> make(const Stream&, const MatrixProductProblem& problem) {
-  return std::make_unique<TiledMatrixProduct>(problem);
+std::unique_ptr<PreparedKernel<MatrixProductArgs>> make(const Stream& stream,
+                                                        const MatrixProductProblem& problem) {
+  return choose<MatrixProductArgs>(stream, matrix_product.name(), problem,
+                                   std::make_unique<TiledMatrixProduct>(problem));
 }
 
 const DeviceFunctionRegistrar kRegistered(matrix_product, DeviceKind::cuda, make);

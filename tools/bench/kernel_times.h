@@ -10,7 +10,7 @@ namespace slipway {
 /// What a device can do at best, measured by what its vendor made for that.
 struct DeviceRates {
   double copied_bytes_per_second = 0;        // of a copy within its memory, read and written
-  double float32_operations_per_second = 0;  // of this build's product of large matrices, as below
+  double float32_operations_per_second = 0;  // of large matrices, by cuBLASLt where the build has it
   double bfloat16_operations_per_second = 0;
 };
 DeviceRates measure_device(const Stream& stream);
