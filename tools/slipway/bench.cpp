@@ -56,8 +56,8 @@ class BenchVerb : public Verb {
   std::string summary() const override { return "Measure the speed of training steps, or of kernels"; }
   std::string details() const override {
     std::string list =
-        "Data is random and resident in memory; forward, backward and update are timed. Prints one line "
-        "of JSON, of kernels a table in Markdown.\n\nWorkloads:";
+        "Data is random and resident in memory; forward, backward and update are timed.\n"
+        "Prints one line of JSON, of kernels a table in Markdown.\n\nWorkloads:";
     for (const Workload& workload : workloads()) list += text("\n  ", workload.name, ": ", workload.what);
     return list + text("\n  ", kKernels,
                        ": each CUDA kernel by itself, its time on a GPU or what it does to memory on a "

@@ -293,7 +293,7 @@ class DiskTest(RunTest):
         train = " ".join(map(shlex.quote, self.command("train", config, "--runs=disk", "--threads=1", "--set=train.epochs=6")))
         os.mkdir(self.path("disk"))
         full = set()
-        for kilobytes in (30, 70, 90, 100):
+        for kilobytes in range(20, 112, 8):
             script = f"""
                 mount -t tmpfs -o size={kilobytes}k tmpfs disk || exit 3
                 {train} >/dev/null 2>messages; [ $? = 1 ] || exit 4
