@@ -5,11 +5,12 @@
 
 namespace slipway {
 
-enum class ReduceKernel { sum, maximum };
+enum class ReduceKernel { sum, maximum, log_sum_exp };
 
 /// x[outer, count, inner] -> y[outer, ceil(count / chunk), inner], row-major: each `chunk` elements along the
 /// middle axis become one, divided by `divisor`. The order of additions depends on these sizes only. A
-/// maximum is NaN if an element is. count == 0 gives one chunk of nothing: 0, or -infinity.
+/// maximum is NaN if an element is; log Σ e^x of such results is that of all elements. count == 0 gives one
+/// chunk of nothing: 0, or -infinity.
 struct ReduceArgs {
   ReduceKernel function;
   DType x_dtype;  // float32, float64; cuda: also float16, bfloat16

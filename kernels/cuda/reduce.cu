@@ -3,21 +3,79 @@
 #include <limits>
 
 #include "kernels/cuda/divisor.cuh"
+#include "kernels/cuda/math.cuh"
 #include "kernels/cuda/rows.cuh"
 
 namespace slipway::cuda {
 namespace {
 
+// What a reduction does: State is what it knows of some elements, operator() joins two of them.
 struct Sum : Add {
+  template <class A>
+  using State = A;
   template <class A>
   static __device__ A initial() {
     return A(0);
   }
+  template <class A>
+  static __device__ A add(A state, A x) {
+    return state + x;
+  }
+  template <class A>
+  static __device__ A result(A state) {
+    return state;
+  }
 };
 struct Maximum : Largest {
   template <class A>
+  using State = A;
+  template <class A>
   static __device__ A initial() {
     return -std::numeric_limits<A>::infinity();
+  }
+  template <class A>
+  static __device__ A add(A state, A x) {
+    return Largest()(state, x);
+  }
+  template <class A>
+  static __device__ A result(A state) {
+    return state;
+  }
+};
+
+/// The greatest finite value so far and Σ e^(x - greatest). Unlike softmax's, it stays below infinity, so
+/// that an infinite sum is that and no NaN.
+template <class A>
+struct Exponentials {
+  A top, sum;
+
+  template <class Exchange>
+  __device__ Exponentials exchanged(Exchange exchange) const {
+    return {exchange(top), exchange(sum)};
+  }
+};
+struct LogSumExp {
+  template <class A>
+  using State = Exponentials<A>;
+  template <class A>
+  static __device__ Exponentials<A> initial() {
+    return {-std::numeric_limits<A>::max(), A(0)};
+  }
+  template <class A>
+  static __device__ Exponentials<A> add(const Exponentials<A>& state, A x) {
+    if (!(x > state.top) || state.top == std::numeric_limits<A>::max())
+      return {state.top, state.sum + exponential(x - state.top)};
+    const A top = x < std::numeric_limits<A>::max() ? x : std::numeric_limits<A>::max();
+    return {top, state.sum * exponential(state.top - top) + exponential(x - top)};
+  }
+  template <class A>
+  __device__ Exponentials<A> operator()(const Exponentials<A>& a, const Exponentials<A>& b) const {
+    const A top = a.top > b.top ? a.top : b.top;
+    return {top, a.sum * exponential(a.top - top) + b.sum * exponential(b.top - top)};
+  }
+  template <class A>
+  static __device__ A result(const Exponentials<A>& state) {
+    return state.top + logarithm(state.sum);
   }
 };
 
@@ -51,17 +109,18 @@ template <int kWidth, class F, class X, class Y>
 __global__ void __launch_bounds__(kMostTeamThreads)
     reduce_rows(const Chunks chunks, const RowLoop loop, const AccumulatorOf<X> divisor, const X* x, Y* y) {
   using A = AccumulatorOf<X>;
-  __shared__ A shared[kMostWarps];
+  using State = typename F::template State<A>;
+  __shared__ State shared[kMostWarps];
   loop.for_each([&](std::int64_t row, std::int64_t width) {
     const X* from = row < loop.rows ? x + chunks.start(row) : x;
-    A value = F::template initial<A>();
+    State value = F::template initial<A>();
     for_each_pack<kWidth, 0>(row < loop.rows ? chunks.size(row) : 0, [&](int, std::int64_t i) {
       const Pack<X, kWidth> pack = load_pack<kWidth>(from + i);
 #pragma unroll
-      for (int k = 0; k < kWidth; ++k) value = F()(value, to_accumulator(pack.values[k]));
+      for (int k = 0; k < kWidth; ++k) value = F::add(value, to_accumulator(pack.values[k]));
     });
     value = team_reduce(value, F(), shared);
-    if (row < loop.rows && threadIdx.x == 0) y[row] = from_accumulator<Y>(value / divisor);
+    if (row < loop.rows && threadIdx.x == 0) y[row] = from_accumulator<Y>(F::result(value) / divisor);
   });
 }
 
@@ -71,13 +130,14 @@ __global__ void __launch_bounds__(kBlockThreads)
     reduce_lines(const Chunks chunks, const Divisor by_inner, const AccumulatorOf<X> divisor, const X* x,
                  Y* y) {
   using A = AccumulatorOf<X>;
+  using State = typename F::template State<A>;
   const std::int64_t results = chunks.rows * chunks.inner;
   for (std::int64_t i = grid_thread(); i < results; i += grid_threads()) {
     const std::int64_t row = by_inner.quotient(i), size = chunks.size(row);
     const X* from = x + chunks.start(row) + by_inner.remainder(i, row);
-    A value = F::template initial<A>();
-    for (std::int64_t k = 0; k < size; ++k) value = F()(value, to_accumulator(from[k * chunks.inner]));
-    y[i] = from_accumulator<Y>(value / divisor);
+    State value = F::template initial<A>();
+    for (std::int64_t k = 0; k < size; ++k) value = F::add(value, to_accumulator(from[k * chunks.inner]));
+    y[i] = from_accumulator<Y>(F::result(value) / divisor);
   }
 }
 
@@ -89,23 +149,24 @@ __global__ void __launch_bounds__(kColumns* kSlices)
     reduce_columns(const Chunks chunks, const Divisor by_blocks, const std::int64_t items,
                    const AccumulatorOf<X> divisor, const X* x, Y* y) {
   using A = AccumulatorOf<X>;
-  __shared__ A shared[kSlices][kColumns];
+  using State = typename F::template State<A>;
+  __shared__ State shared[kSlices][kColumns];
   for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
     const std::int64_t row = by_blocks.quotient(item);
     const std::int64_t column = by_blocks.remainder(item, row) * kColumns + threadIdx.x;
-    A value = F::template initial<A>();
+    State value = F::template initial<A>();
     if (column < chunks.inner) {
       const X* from = x + chunks.start(row) + column;
       const std::int64_t size = chunks.size(row);
       for (std::int64_t k = threadIdx.y; k < size; k += kSlices) {
-        value = F()(value, to_accumulator(from[k * chunks.inner]));
+        value = F::add(value, to_accumulator(from[k * chunks.inner]));
       }
     }
     shared[threadIdx.y][threadIdx.x] = value;
     __syncthreads();
     if (threadIdx.y == 0 && column < chunks.inner) {
       for (int slice = 1; slice < kSlices; ++slice) value = F()(value, shared[slice][threadIdx.x]);
-      y[row * chunks.inner + column] = from_accumulator<Y>(value / divisor);
+      y[row * chunks.inner + column] = from_accumulator<Y>(F::result(value) / divisor);
     }
     __syncthreads();
   }
@@ -117,21 +178,23 @@ template <class F, class X, class Y>
 __global__ void __launch_bounds__(kBlockThreads)
     reduce_narrow(const Chunks chunks, const AccumulatorOf<X> divisor, const X* x, Y* y) {
   using A = AccumulatorOf<X>;
-  __shared__ A shared[kBlockThreads];
+  using State = typename F::template State<A>;
+  __shared__ State shared[kBlockThreads];
   const int inner = static_cast<int>(chunks.inner), thread = static_cast<int>(threadIdx.x);
   const int threads = kBlockThreads / inner * inner;
   for (std::int64_t row = blockIdx.x; row < chunks.rows; row += gridDim.x) {
     const X* from = x + chunks.start(row);
     const std::int64_t elements = chunks.size(row) * inner;
-    A value = F::template initial<A>();
+    State value = F::template initial<A>();
     if (thread < threads) {
-      for (std::int64_t i = thread; i < elements; i += threads) value = F()(value, to_accumulator(from[i]));
+      for (std::int64_t i = thread; i < elements; i += threads)
+        value = F::add(value, to_accumulator(from[i]));
     }
     shared[thread] = value;
     __syncthreads();
     if (thread < inner) {
       for (int k = thread + inner; k < threads; k += inner) value = F()(value, shared[k]);
-      y[row * inner + thread] = from_accumulator<Y>(value / divisor);
+      y[row * inner + thread] = from_accumulator<Y>(F::result(value) / divisor);
     }
     __syncthreads();
   }
@@ -189,8 +252,10 @@ void run(const Stream& stream, const ReduceArgs& args) {
   visit_types(args, [&]<class X, class Y>() {
     if (args.function == ReduceKernel::sum)
       reduce_typed<Sum, X, Y>(stream, args);
-    else
+    else if (args.function == ReduceKernel::maximum)
       reduce_typed<Maximum, X, Y>(stream, args);
+    else
+      reduce_typed<LogSumExp, X, Y>(stream, args);
   });
 }
 

@@ -8,11 +8,18 @@
 #include "layers/ops/broadcast_to.h"
 #include "layers/ops/fill.h"
 #include "layers/ops/reshape.h"
+#include "layers/ops/unary.h"
 
 namespace slipway {
 namespace {
 
-constexpr std::array<const char*, 3> kNames = {"reduce_sum", "reduce_mean", "reduce_max"};
+constexpr std::array<const char*, 4> kNames = {"reduce_sum", "reduce_mean", "reduce_max",
+                                               "reduce_log_sum_exp"};
+
+ReduceKernel kernel_of(ReduceFunction function) {
+  if (function == ReduceFunction::max) return ReduceKernel::maximum;
+  return function == ReduceFunction::log_sum_exp ? ReduceKernel::log_sum_exp : ReduceKernel::sum;
+}
 
 /// Which axes of a value of that rank are reduced.
 std::array<bool, kMaxRank> mask_of(const Dims& axes, int rank, const char* actor) {
@@ -112,7 +119,7 @@ void Reduce::run(OpContext& context) const {
     const bool last = i + 1 == state.passes.size();
     void* to = last ? y.data : context.scratch + (i % 2) * place_bytes;
     reduce(context.stream,
-           {.function = function_ == ReduceFunction::max ? ReduceKernel::maximum : ReduceKernel::sum,
+           {.function = kernel_of(function_),
             .x_dtype = i == 0 ? x.dtype() : between,
             .y_dtype = last ? y.dtype() : between,
             .x = from,
@@ -151,6 +158,11 @@ std::vector<Value> Reduce::vjp(VjpContext& context) const {
       dy = apply(BinaryFunction::multiply, dy,
                  context.add(Fill(type.dtype, {}, 1.0 / static_cast<double>(reduced)), {}));
       break;
+    case ReduceFunction::log_sum_exp:  // dx = dy e^(x - y)
+      return {apply(BinaryFunction::multiply,
+                    context.add(Unary(UnaryFunction::exp),
+                                {apply(BinaryFunction::subtract, x, keep(context.output()))}),
+                    dy)};
     case ReduceFunction::max: {  // equal maxima share the gradient
       const Value hit = apply(BinaryFunction::equal, x, keep(context.output()));
       const Value hits = context.add(Reduce(ReduceFunction::sum, axes_, Axes::kept), {hit});
@@ -176,8 +188,9 @@ void Reduce::to_onnx(OnnxSink& sink) const {
         {sink.input(0), sink.constant(Tensor::of({static_cast<std::int64_t>(axes.size())}, axes), "axes")},
         {sink.output(0)}, {{"keepdims", keepdims}});
   } else {
-    sink.emit(function_ == ReduceFunction::mean ? "ReduceMean" : "ReduceMax", {sink.input(0)},
-              {sink.output(0)}, {{"axes", axes_}, {"keepdims", keepdims}});
+    constexpr std::array<const char*, 4> kOnnx = {"", "ReduceMean", "ReduceMax", "ReduceLogSumExp"};
+    sink.emit(kOnnx[static_cast<std::size_t>(function_)], {sink.input(0)}, {sink.output(0)},
+              {{"axes", axes_}, {"keepdims", keepdims}});
   }
 }
 

@@ -4,10 +4,11 @@
 
 namespace slipway {
 
-enum class ReduceFunction { sum, mean, max };
+/// log_sum_exp is log Σ e^x, without overflow.
+enum class ReduceFunction { sum, mean, max, log_sum_exp };
 
-/// Sum, mean or maximum over some axes of a float32 or float64 value. Additions happen in an order that
-/// depends on the shape only.
+/// Sum, mean, maximum or log-sum-exp over some axes of a float32 or float64 value. Additions happen in an
+/// order that depends on the shape only.
 class Reduce : public Op {
  public:
   enum class Axes { dropped, kept };  // kept: reduced axes have size 1 in the output

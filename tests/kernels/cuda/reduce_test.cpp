@@ -39,15 +39,18 @@ KernelCall reduce_call(const Case& c, ReduceKernel function) {
   };
 }
 
-TEST(CudaReduce, SumsAndMaxima) {
+TEST(CudaReduce, EveryFunction) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(text(c.outer, " x ", c.count, " x ", c.inner, " by ", c.chunk));
     std::vector<double> x = random_values(c.elements(), 1, -1, 1);
-    for (const ReduceKernel function : {ReduceKernel::sum, ReduceKernel::maximum}) {
+    for (const ReduceKernel function :
+         {ReduceKernel::sum, ReduceKernel::maximum, ReduceKernel::log_sum_exp}) {
       const Agreement agreement{.epsilons = 64, .magnitude = 1};
       expect_agreement({reads(x), writes(c.results())}, reduce_call(c, function), agreement);
       if (x.empty()) continue;
       x[x.size() / 2] = kNan;
+      expect_agreement({reads(x), writes(c.results())}, reduce_call(c, function), agreement);
+      x[x.size() / 2] = kInfinity;
       expect_agreement({reads(x), writes(c.results())}, reduce_call(c, function), agreement);
       x[x.size() / 2] = -kInfinity;
     }

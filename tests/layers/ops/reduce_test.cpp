@@ -27,13 +27,17 @@ std::vector<OpCase> cases() {
                                  {"wide", {3, 5, 301}, {1}},
                                  {"ones", {1, 5, 1}, {0, 2}}};
   std::vector<OpCase> cases;
-  for (const auto function : {ReduceFunction::sum, ReduceFunction::mean, ReduceFunction::max}) {
+  for (const auto function :
+       {ReduceFunction::sum, ReduceFunction::mean, ReduceFunction::max, ReduceFunction::log_sum_exp}) {
     for (const Use& use : uses) {
       for (const auto axes : {Reduce::Axes::dropped, Reduce::Axes::kept}) {
         const auto op = std::make_shared<Reduce>(function, use.axes, axes);
         cases.push_back({.name = text(op->name(), "_", use.name, axes == Reduce::Axes::kept ? "_kept" : ""),
                          .op = op,
                          .inputs = {{.shape = use.shape}}});
+        // Each of that many elements moves the result by as little as rounding moves a difference.
+        if (function == ReduceFunction::log_sum_exp && use.shape.elements() > 40000)
+          cases.back().gradient_tolerance = 1e-5;
       }
     }
   }
@@ -64,12 +68,14 @@ TEST(Reduce, EqualsTheDefinition) {
     for (const std::int64_t axis : axes) kept[static_cast<int>(axis)] = 1;
     const Tensor sum = Tensor::zeros(DType::float64, kept);
     const Tensor max = Tensor::full(DType::float64, kept, -2);
+    const Tensor exponentials = Tensor::zeros(DType::float64, kept);
     double count = static_cast<double>(shape.elements()) / static_cast<double>(kept.elements());
     for_each_index(shape, [&](const Dims& index) {
       Dims to = index;
       for (const std::int64_t axis : axes) to[static_cast<int>(axis)] = 0;
       const auto at = static_cast<std::size_t>(Layout::row_major(kept).offset(to));
       sum.as<double>()[at] += x.at(index);
+      exponentials.as<double>()[at] += std::exp(x.at(index));
       max.as<double>()[at] = std::max(max.as<double>()[at], x.at(index));
     });
     const auto reduce = [&](ReduceFunction function) {
@@ -77,6 +83,9 @@ TEST(Reduce, EqualsTheDefinition) {
     };
     EXPECT_LE(relative_difference(reduce(ReduceFunction::sum), sum), 1e-14);
     EXPECT_LE(relative_difference(reduce(ReduceFunction::max), max), 0);
+    const Tensor log_sum_exp = reduce(ReduceFunction::log_sum_exp);
+    for (std::size_t i = 0; i < exponentials.as<double>().size(); ++i)
+      EXPECT_NEAR(log_sum_exp.as<double>()[i], std::log(exponentials.as<double>()[i]), 1e-14);
     const Tensor mean = reduce(ReduceFunction::mean);
     for (std::size_t i = 0; i < mean.as<double>().size(); ++i) {
       EXPECT_NEAR(mean.as<double>()[i], sum.as<double>()[i] / count, 1e-15);
@@ -101,6 +110,26 @@ TEST(Reduce, MaximumPassesNaNOn) {
     EXPECT_TRUE(std::isnan(run_op(Reduce::all(ReduceFunction::max, 1), {x}).item()));
     EXPECT_EQ(run_op(ArgMax(0), {x}).item(), 1);
   }
+}
+
+// log(3 e^x) = x + log 3 however large x is.
+TEST(Reduce, LogSumExpNeitherOverflowsNorVanishes) {
+  const auto of = [](double a, double b, double c) {
+    const auto f = [](double x) { return static_cast<float>(x); };
+    const Tensor row = Tensor::of<float>({1, 3}, {f(a), f(b), f(c)});
+    const double result = run_op(Reduce(ReduceFunction::log_sum_exp, {1}), {row}).item();
+    const Tensor columns = Tensor::of<float>({3, 2}, {f(a), f(a), f(b), f(b), f(c), f(c)});
+    const Tensor both = run_op(Reduce(ReduceFunction::log_sum_exp, {0}), {columns});
+    EXPECT_TRUE(both.at({1}) == result || (std::isnan(both.at({1})) && std::isnan(result)));
+    return result;
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_NEAR(of(1000, 1000, 1000), 1000 + std::log(3), 1e-4);
+  EXPECT_NEAR(of(-1000, -1000, -1000), -1000 + std::log(3), 1e-4);
+  EXPECT_NEAR(of(2, -kInfinity, 2), 2 + std::log(2), 1e-6);
+  EXPECT_EQ(of(-kInfinity, -kInfinity, -kInfinity), -kInfinity);
+  EXPECT_EQ(of(1, kInfinity, 2), kInfinity);
+  EXPECT_TRUE(std::isnan(of(1, std::numeric_limits<double>::quiet_NaN(), kInfinity)));
 }
 
 TEST(Reduce, ArgMaxTakesTheFirst) {
