@@ -24,6 +24,12 @@ void normalize(const T* x, T mean, T rstd, const T* scale, const T* shift, T* y,
   }
 }
 
+template <class T>
+void add(const T* a, const T* b, T* sum, std::int64_t width) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < width; ++i) sum[i] = a[i] + b[i];
+}
+
 void forward(const Stream& stream, const LayerNormArgs& args) {
   visit_float(args.dtype, "layer_norm_forward", [&]<class T>() {
     const std::int64_t width = args.width;
@@ -32,6 +38,11 @@ void forward(const Stream& stream, const LayerNormArgs& args) {
         [&](std::int64_t begin, std::int64_t end) {
           for (std::int64_t row = begin; row < end; ++row) {
             const T* x = static_cast<const T*>(args.x) + row * width;
+            if (args.residual) {
+              T* total = static_cast<T*>(args.sum ? args.sum : args.y) + row * width;
+              add(x, static_cast<const T*>(args.residual) + row * width, total, width);
+              x = total;
+            }
             T sum = 0;
 #pragma omp simd reduction(+ : sum)
             for (std::int64_t i = 0; i < width; ++i) sum += x[i];
@@ -56,6 +67,7 @@ void backward_row(const LayerNormGradientArgs& args, std::int64_t row, T* dscale
   const T *dy = static_cast<const T*>(args.dy) + row * width,
           *x = static_cast<const T*>(args.x) + row * width;
   const T* scale = static_cast<const T*>(args.scale);
+  const T* too = args.dx_too ? static_cast<const T*>(args.dx_too) + row * width : nullptr;
   T* dx = static_cast<T*>(args.dx) + row * width;
   const T mean = static_cast<const T*>(args.mean)[row], rstd = static_cast<const T*>(args.rstd)[row];
   T sum = 0, product = 0;
@@ -71,7 +83,8 @@ void backward_row(const LayerNormGradientArgs& args, std::int64_t row, T* dscale
     const T normal = (x[i] - mean) * rstd, d = dy[i];
     dscale[i] += d * normal;
     dshift[i] += d;
-    dx[i] = rstd * ((scale ? d * scale[i] : d) - mean_sum - normal * mean_product);
+    const T of_row = rstd * ((scale ? d * scale[i] : d) - mean_sum - normal * mean_product);
+    dx[i] = too ? of_row + too[i] : of_row;
   }
 }
 

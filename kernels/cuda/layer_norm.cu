@@ -6,8 +6,8 @@
 namespace slipway::cuda {
 namespace {
 
-template <int kWidth, class A>
-__device__ Pack<A, kWidth> load_or_fill(const A* from, std::int64_t column, A missing) {
+template <int kWidth, class E>
+__device__ Pack<E, kWidth> load_or_fill(const E* from, std::int64_t column, E missing) {
   if (from) return load_pack<kWidth>(from + column);
   Pack<A, kWidth> pack;
 #pragma unroll
@@ -15,7 +15,7 @@ __device__ Pack<A, kWidth> load_or_fill(const A* from, std::int64_t column, A mi
   return pack;
 }
 
-// y = (x - mean) rstd scale + shift
+// y = (x - mean) rstd scale + shift, of x + residual if there is one
 template <class T>
 struct Forward {
   using A = AccumulatorOf<T>;
@@ -26,6 +26,46 @@ struct Forward {
   A* mean;
   A* rstd;
   A epsilon;
+  const T* residual;  // or null
+  T* sum;             // or null
+};
+
+/// A row that is normalised: of x, or of x + residual, rounded as if it came from memory.
+template <class T, int kWidth, int kPacks>
+class SummedRow {
+ public:
+  __device__ SummedRow(const Forward<T>& args, std::int64_t start, std::int64_t width)
+      : args_(args), start_(start) {
+    if (kPacks == 0 && !args.sum) return;
+    for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
+      const Pack<T, kWidth> pack = load(column);
+      if (args.sum) store_pack(args.sum + start + column, pack);
+      if constexpr (kPacks > 0) packs_[p] = pack;
+    });
+  }
+  __device__ Pack<T, kWidth> pack(int p, std::int64_t column) const {
+    if constexpr (kPacks > 0)
+      return packs_[p];
+    else
+      return args_.sum ? load_pack<kWidth>(args_.sum + start_ + column) : load(column);
+  }
+
+ private:
+  __device__ Pack<T, kWidth> load(std::int64_t column) const {
+    Pack<T, kWidth> pack = load_pack<kWidth>(args_.x + start_ + column);
+    if (!args_.residual) return pack;
+    const Pack<T, kWidth> residual = load_pack<kWidth>(args_.residual + start_ + column);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      pack.values[k] =
+          from_accumulator<T>(to_accumulator(pack.values[k]) + to_accumulator(residual.values[k]));
+    }
+    return pack;
+  }
+
+  const Forward<T>& args_;
+  std::int64_t start_;
+  Pack<T, kWidth> packs_[kPacks > 0 ? kPacks : 1];
 };
 
 template <class T, int kWidth, int kPacks>
@@ -34,7 +74,7 @@ __global__ void __launch_bounds__(kMostTeamThreads)
   using A = AccumulatorOf<T>;
   __shared__ Moments<A> shared[kMostWarps];
   loop.for_each([&](std::int64_t index, std::int64_t width) {
-    const Row<T, kWidth, kPacks> row(args.x + index * loop.width, width);
+    const SummedRow<T, kWidth, kPacks> row(args, index * loop.width, width);
     Moments<A> moments{};
     for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
       moments = MergeMoments()(moments, moments_of(row.pack(p, column)));
@@ -60,7 +100,7 @@ __global__ void __launch_bounds__(kMostTeamThreads)
 }
 
 // With g = dy scale and n = (x - mean) rstd:
-//   dx = rstd (g - mean(g) - n mean(g n));  dscale = Σ_rows dy n;  dshift = Σ_rows dy
+//   dx = rstd (g - mean(g) - n mean(g n)) + dx_too;  dscale = Σ_rows dy n;  dshift = Σ_rows dy
 template <class T>
 struct Backward {
   using A = AccumulatorOf<T>;
@@ -68,7 +108,8 @@ struct Backward {
   const T* x;
   const A* mean;
   const A* rstd;
-  const A* scale;  // or null
+  const A* scale;   // or null
+  const T* dx_too;  // or null
   T* dx;
   A* partial;  // [chunks, 2, width]
   std::int64_t chunk_rows;
@@ -153,11 +194,13 @@ __global__ void __launch_bounds__(kMostTeamThreads)
       Pack<T, kWidth> pack = dy_row.pack(p, column);
       const Pack<T, kWidth> x = x_row.pack(p, column);
       const Pack<A, kWidth> scale = load_or_fill<kWidth>(args.scale, column, A(1));
+      const Pack<T, kWidth> too = load_or_fill<kWidth>(args.dx_too, index * loop.width + column, from_accumulator<T>(0));
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         const A normal = (to_accumulator(x.values[k]) - mean) * rstd;
         const A g = to_accumulator(pack.values[k]) * scale.values[k];
-        pack.values[k] = from_accumulator<T>(rstd * (g - mean_sum - normal * mean_product));
+        pack.values[k] = from_accumulator<T>(rstd * (g - mean_sum - normal * mean_product) +
+                                             to_accumulator(too.values[k]));
       }
       store_pack(args.dx + index * loop.width + column, pack);
     });
@@ -185,9 +228,12 @@ void forward(const Stream& stream, const LayerNormArgs& args) {
                           .y = static_cast<T*>(args.y),
                           .mean = static_cast<A*>(args.mean),
                           .rstd = static_cast<A*>(args.rstd),
-                          .epsilon = static_cast<A>(args.epsilon)};
+                          .epsilon = static_cast<A>(args.epsilon),
+                          .residual = static_cast<const T*>(args.residual),
+                          .sum = static_cast<T*>(args.sum)};
     const RowLoop loop{args.rows, args.width};
-    const bool aligned = aligned_for_packs(kPackSize<T>, rows.x, rows.scale, rows.shift, rows.y);
+    const bool aligned =
+        aligned_for_packs(kPackSize<T>, rows.x, rows.scale, rows.shift, rows.y, rows.residual, rows.sum);
     visit_rows<T>(loop, aligned, [&]<int kWidth, int kPacks>(const RowTeams& teams) {
       launch(stream, teams.shape(), normalize_rows<T, kWidth, kPacks>, loop, rows);
     });
@@ -203,11 +249,12 @@ void backward(const Stream& stream, const LayerNormGradientArgs& args) {
                            .mean = static_cast<const A*>(args.mean),
                            .rstd = static_cast<const A*>(args.rstd),
                            .scale = static_cast<const A*>(args.scale),
+                           .dx_too = static_cast<const T*>(args.dx_too),
                            .dx = static_cast<T*>(args.dx),
                            .partial = static_cast<A*>(args.partial),
                            .chunk_rows = (args.rows + chunks - 1) / chunks};
     const RowLoop loop{args.rows, args.width};
-    const bool aligned = aligned_for_packs(kPackSize<T>, rows.dy, rows.x, rows.scale, rows.dx);
+    const bool aligned = aligned_for_packs(kPackSize<T>, rows.dy, rows.x, rows.scale, rows.dx_too, rows.dx);
     constexpr int kPacksOfRow =
         sizeof(T) == 8 ? 1 : 2;  // besides them a thread keeps the sums of its columns
     visit_rows<T, kPacksOfRow>(loop, aligned, [&]<int kWidth, int kPacks>(RowTeams teams) {

@@ -1,9 +1,16 @@
 #include "layers/ops/layer_norm.h"
 
+#include <algorithm>
+
+#include "core/base/random.h"
 #include "core/graph/autograd.h"
+#include "core/graph/passes/passes.h"
 #include "core/runtime/executor.h"
 #include "layers/layer.h"
+#include "layers/ops/binary.h"
+#include "layers/ops/reduce.h"
 #include "layers/ops/structural.h"
+#include "layers/ops/unary.h"
 #include "tests/support/layer_models.h"
 #include "tests/support/layer_reference.h"
 #include "tests/support/op_case.h"
@@ -19,19 +26,120 @@ OpCase layer_norm(const char* name, const LayerNorm::Options& options, const Sha
                 .auxiliary_outputs = 2};
   const int axis = normalize_axis(options.axis, shape.rank(), "test");
   const Shape width(shape.span().subspan(static_cast<std::size_t>(axis)));
+  if (options.residual != LayerNorm::Residual::none) {  // made by fusion, behind gradients
+    result.inputs.push_back({.shape = shape});
+    result.gradient = false;
+  }
+  if (options.residual == LayerNorm::Residual::added_and_kept) {
+    result.auxiliary_outputs = 0;
+    result.onnx = false;  // has no mean and rstd
+  }
   if (options.scale) result.inputs.push_back({.shape = width, .low = 0.5});
   if (options.shift) result.inputs.push_back({.shape = width});
   return result;
 }
 
-OP_CASES(LayerNorm, {layer_norm("rows", {}, {7, 10}), layer_norm("odd", {.epsilon = 0.1}, {3, 5, 33}),
-                     layer_norm("several_axes", {.axis = 1}, {4, 3, 5, 2}),
-                     layer_norm("two_axes", {.axis = -2}, {2, 3, 4, 5}),
-                     layer_norm("scale_only", {.shift = false}, {7, 10}),
-                     layer_norm("shift_only", {.scale = false}, {7, 10}),
-                     layer_norm("plain", {.scale = false, .shift = false}, {7, 10}),
-                     layer_norm("one_element", {.epsilon = 0.1}, {5, 1}),
-                     layer_norm("many_rows", {}, {1013, 37}), layer_norm("chunks", {}, {17, 3})});
+OP_CASES(LayerNorm,
+         {layer_norm("rows", {}, {7, 10}), layer_norm("odd", {.epsilon = 0.1}, {3, 5, 33}),
+          layer_norm("several_axes", {.axis = 1}, {4, 3, 5, 2}),
+          layer_norm("two_axes", {.axis = -2}, {2, 3, 4, 5}),
+          layer_norm("scale_only", {.shift = false}, {7, 10}),
+          layer_norm("shift_only", {.scale = false}, {7, 10}),
+          layer_norm("plain", {.scale = false, .shift = false}, {7, 10}),
+          layer_norm("one_element", {.epsilon = 0.1}, {5, 1}), layer_norm("many_rows", {}, {1013, 37}),
+          layer_norm("chunks", {}, {17, 3}),
+          layer_norm("residual", {.residual = LayerNorm::Residual::added}, {3, 5, 33}),
+          layer_norm("residual_plain",
+                     {.scale = false, .shift = false, .residual = LayerNorm::Residual::added}, {7, 10}),
+          layer_norm("residual_kept", {.residual = LayerNorm::Residual::added_and_kept}, {1013, 37}),
+          layer_norm("residual_kept_shift", {.scale = false, .residual = LayerNorm::Residual::added_and_kept},
+                     {7, 10})});
+
+/// Around a normalisation as a transformer has it: h = x + r; z = h + tanh(LayerNorm(h)).
+struct Block {
+  Graph graph;
+  Value x, residual;
+};
+
+Block block() {
+  const ValueType type(DType::float64, {7, 33}), width(DType::float64, {33});
+  Block built;
+  Graph& graph = built.graph;
+  built.x = graph.input("x", type);
+  built.residual = graph.input("residual", type);
+  const Value h = graph.add(Binary(BinaryFunction::add), {built.x, built.residual});
+  const Value n =
+      graph.add_all(LayerNorm({}), {h, graph.input("scale", width), graph.input("shift", width)})[0];
+  graph.output("z", graph.add(Binary(BinaryFunction::add), {h, graph.add(Unary(UnaryFunction::tanh), {n})}));
+  return built;
+}
+
+std::map<std::string, Tensor> run_block(const Graph& graph) {
+  Executor executor(graph, {}, Variables());
+  std::vector<Tensor> inputs;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != NodeKind::input) continue;
+    const Tensor& input = inputs.emplace_back(node.outputs[0]);
+    RandomSequence random(Philox{.key = random_key(1, node.name)});
+    for (double& value : input.as<double>()) value = random.uniform(-2, 2);
+    executor.bind(node.name, input);
+  }
+  executor.run();
+  std::map<std::string, Tensor> results;
+  for (const auto& [name, value] : graph.outputs()) results.emplace(name, executor.read(name));
+  return results;
+}
+
+std::vector<std::string> ops_of(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    if (node.op)
+      names.push_back(text(node.op->name(), node.op->name() == "layer_norm" ? node.op->attributes() : ""));
+  }
+  return names;
+}
+
+TEST(LayerNorm, AbsorbsTheSumsOnBothSides) {
+  Block built = block();
+  const Value loss =
+      built.graph.add(Reduce::all(ReduceFunction::mean, 2),
+                      {built.graph.add(Unary(UnaryFunction::square), {built.graph.outputs().at("z")})});
+  const std::vector<Value> gradient =
+      gradients(built.graph, loss, std::vector<Value>{built.x}, structural_ops());
+  built.graph.output("dx", gradient[0]);
+  const Graph lean = eliminate_dead_nodes(built.graph), fused = fuse(lean);
+  const std::vector<std::string> before = ops_of(lean), after = ops_of(fused);
+  EXPECT_EQ(std::count(before.begin(), before.end(), "add"), 3);
+  EXPECT_EQ(std::count(after.begin(), after.end(), "add"), 1);  // z
+  EXPECT_EQ(std::count(after.begin(), after.end(), "layer_normaxis=-1 epsilon=1e-05 residual=kept"), 1);
+  const auto expected = run_block(lean), actual = run_block(fused);
+  ASSERT_EQ(expected.size(), 2u);
+  for (const auto& [name, tensor] : expected)
+    EXPECT_LE(relative_difference(actual.at(name), tensor), 1e-14) << name;
+}
+
+TEST(LayerNorm, DropsASumThatNobodyElseReads) {
+  Graph graph;
+  const ValueType type(DType::float64, {7, 33}), width(DType::float64, {33});
+  const Value h = graph.add(Binary(BinaryFunction::add), {graph.input("x", type), graph.input("r", type)});
+  const Value n =
+      graph.add_all(LayerNorm({}), {h, graph.input("scale", width), graph.input("shift", width)})[0];
+  graph.output("n", n);
+  const Graph fused = fuse(graph);
+  EXPECT_EQ(ops_of(fused), (std::vector<std::string>{"layer_normaxis=-1 epsilon=1e-05 residual"}));
+  EXPECT_LE(relative_difference(run_block(fused).at("n"), run_block(graph).at("n")), 1e-14);
+}
+
+TEST(LayerNorm, LeavesASumAloneThatIsReadBefore) {
+  Graph graph;
+  const ValueType type(DType::float64, {7, 33}), width(DType::float64, {33});
+  const Value h = graph.add(Binary(BinaryFunction::add), {graph.input("x", type), graph.input("r", type)});
+  graph.output("earlier", graph.add(Unary(UnaryFunction::tanh), {h}));
+  const Value n =
+      graph.add_all(LayerNorm({}), {h, graph.input("scale", width), graph.input("shift", width)})[0];
+  graph.output("n", n);
+  EXPECT_EQ(ops_of(fuse(graph)), ops_of(graph));
+}
 
 TEST(LayerNorm, FollowsPyTorch) {
   const hdf5::File reference = torch_reference(

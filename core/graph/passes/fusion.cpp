@@ -1,15 +1,25 @@
+#include <algorithm>
+
 #include "core/graph/passes/passes.h"
 #include "core/graph/passes/rewriter.h"
+#include "core/graph/shared_producer.h"
 
 namespace slipway {
 namespace {
+
+/// Whose outputs the fused op has.
+enum class Outputs {
+  of_producer,  // with the one that was read replaced by the consumer's
+  of_consumer,
+  of_both  // the consumer's, then the producer's
+};
 
 struct Match {
   int producer = -1;
   int output = 0;  // of the producer
   int input = 0;   // of the consumer
   OpPtr fused;
-  bool keeps_producer_outputs = false;
+  Outputs outputs = Outputs::of_consumer;
 };
 
 /// The earliest reader of any output of a node.
@@ -32,21 +42,39 @@ std::vector<Value> fused_inputs(const Graph& graph, int consumer, const Match& m
   return inputs;
 }
 
+/// The outputs of the fused node.
+std::vector<ValueType> fused_outputs(const Graph& graph, int consumer, const Match& match) {
+  const std::vector<ValueType>&first = graph.node(match.producer).outputs,
+        &second = graph.node(consumer).outputs;
+  std::vector<ValueType> types = match.outputs == Outputs::of_producer ? first : second;
+  if (match.outputs == Outputs::of_producer) types[static_cast<std::size_t>(match.output)] = second[0];
+  if (match.outputs == Outputs::of_both) types.push_back(first[0]);
+  return types;
+}
+
 /// Whether the fused op takes the types of its inputs and gives those of the outputs that it replaces: ops
 /// offer a fusion without knowing shapes, as of an addition that may broadcast.
 bool fits(const Graph& graph, int consumer, const Match& match) {
   std::vector<ValueType> types;
   for (const Value input : fused_inputs(graph, consumer, match)) types.push_back(graph.type(input));
-  std::vector<ValueType> expected = graph.node(consumer).outputs;
-  if (match.keeps_producer_outputs) {
-    expected = graph.node(match.producer).outputs;
-    expected[static_cast<std::size_t>(match.output)] = graph.node(consumer).outputs[0];
-  }
   try {
-    return match.fused->infer(types) == expected;
+    return match.fused->infer(types) == fused_outputs(graph, consumer, match);
   } catch (const Error&) {
     return false;
   }
+}
+
+/// The fusion with a producer whose value others read as well.
+Match find_shared(const Graph& graph, int consumer, int input) {
+  const Node& node = graph.node(consumer);
+  const Value value = node.inputs[static_cast<std::size_t>(input)];
+  const auto* op = dynamic_cast<const FusesSharedProducer*>(node.op.get());
+  if (!op || graph.node(value.node).outputs.size() != 1 || first_reader(graph, value.node) != consumer ||
+      std::count(node.inputs.begin(), node.inputs.end(), value) != 1)
+    return {};
+  Match match{value.node, value.output, input, op->fuse_shared_producer(*graph.node(value.node).op, input),
+              Outputs::of_both};
+  return match.fused && fits(graph, consumer, match) ? match : Match{};
 }
 
 Match find_match(const Graph& graph, int consumer, const std::vector<std::vector<int>>& uses) {
@@ -55,16 +83,19 @@ Match find_match(const Graph& graph, int consumer, const std::vector<std::vector
     const Value value = node.inputs[static_cast<std::size_t>(k)];
     const Node& producer = graph.node(value.node);
     if (producer.kind != NodeKind::op) continue;
-    if (uses[static_cast<std::size_t>(value.node)][static_cast<std::size_t>(value.output)] != 1) continue;
+    if (uses[static_cast<std::size_t>(value.node)][static_cast<std::size_t>(value.output)] != 1) {
+      if (Match match = find_shared(graph, consumer, k); match.fused) return match;
+      continue;
+    }
     if (node.outputs.size() == 1 && first_reader(graph, value.node) == consumer) {
       if (OpPtr fused = producer.op->fuse_consumer(value.output, *node.op, k)) {
-        Match match{value.node, value.output, k, std::move(fused), true};
+        Match match{value.node, value.output, k, std::move(fused), Outputs::of_producer};
         if (fits(graph, consumer, match)) return match;
       }
     }
     if (producer.outputs.size() == 1) {
       if (OpPtr fused = node.op->fuse_producer(*producer.op, k)) {
-        Match match{value.node, value.output, k, std::move(fused), false};
+        Match match{value.node, value.output, k, std::move(fused), Outputs::of_consumer};
         if (fits(graph, consumer, match)) return match;
       }
     }
@@ -83,20 +114,20 @@ Graph apply(const Graph& graph, int consumer, const Match& match) {
     }
     const Node& second = graph.node(consumer);
     const Node& first = graph.node(match.producer);
-    Node fused = match.keeps_producer_outputs ? first : second;
+    Node fused = match.outputs == Outputs::of_producer ? first : second;
     fused.op = match.fused;
     fused.inputs = rewrite(fused_inputs(graph, consumer, match));
-    if (match.keeps_producer_outputs) {
-      fused.outputs[static_cast<std::size_t>(match.output)] = second.outputs[0];
-    }
+    fused.outputs = fused_outputs(graph, consumer, match);
     const int index = rewrite.to().append(std::move(fused));
-    if (match.keeps_producer_outputs) {
+    if (match.outputs == Outputs::of_producer) {
       for (int k = 0; k < static_cast<int>(first.outputs.size()); ++k)
         rewrite.set({match.producer, k}, {index, k});
       rewrite.set({consumer, 0}, {index, match.output});
     } else {
       for (int k = 0; k < static_cast<int>(second.outputs.size()); ++k)
         rewrite.set({consumer, k}, {index, k});
+      if (match.outputs == Outputs::of_both)
+        rewrite.set({match.producer, 0}, {index, static_cast<int>(second.outputs.size())});
     }
   }
   return std::move(rewrite).finish();

@@ -42,16 +42,45 @@ TEST(CudaLayerNorm, Forward) {
   }
 }
 
+TEST(CudaLayerNorm, ForwardWithResidual) {
+  for (const Rows& r : kRows) {
+    for (const bool kept : {false, true}) {
+      SCOPED_TRACE(text(r.rows, " x ", r.width, kept ? " kept" : ""));
+      expect_agreement(
+          {updates(random_values(r.elements(), 1, 9, 11)), updates(random_values(r.elements(), 2)),
+           reads(random_values(r.width, 3)), reads(random_values(r.width, 4)),
+           writes(r.rows).as_accumulator(), writes(r.rows).as_accumulator()},
+          [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+            layer_norm_forward(stream, {.dtype = dtype,
+                                        .x = p[0],
+                                        .scale = p[2],
+                                        .shift = p[3],
+                                        .y = p[0],
+                                        .mean = p[4],
+                                        .rstd = p[5],
+                                        .rows = r.rows,
+                                        .width = r.width,
+                                        .epsilon = 1e-5,
+                                        .residual = p[1],
+                                        .sum = kept ? p[1] : nullptr});
+          },
+          {.epsilons = 512, .magnitude = 1});
+    }
+  }
+}
+
 TEST(CudaLayerNorm, Backward) {
   for (const Rows& r : kRows) {
     for (const bool affine : {false, true}) {
-      SCOPED_TRACE(text(r.rows, " x ", r.width, affine ? " affine" : ""));
+      const bool meets = affine == (r.rows % 2 == 0);  // another gradient
+      SCOPED_TRACE(text(r.rows, " x ", r.width, affine ? " affine" : "", meets ? " and another" : ""));
       expect_agreement({updates(random_values(r.elements(), 1)), reads(random_values(r.elements(), 2)),
                         reads(random_values(r.rows, 3, -0.1, 0.1)).as_accumulator(),
                         reads(random_values(r.rows, 4, 0.5, 1)).as_accumulator(),
                         reads(random_values(r.width, 5)).as_accumulator(), writes(r.width).as_accumulator(),
                         writes(r.width).as_accumulator(),
-                        scratch(LayerNormGradientArgs::chunks(r.rows) * 2 * r.width, DType::float64)},
+                        scratch(LayerNormGradientArgs::chunks(r.rows) * 2 * r.width, DType::float64),
+                        reads(random_values(r.elements(), 6))},
                        [&](const Stream& stream, DType dtype, const KernelPointers& p) {
                          layer_norm_backward(stream, {.dtype = dtype,
                                                       .dy = p[0],
@@ -64,6 +93,7 @@ TEST(CudaLayerNorm, Backward) {
                                                       .dshift = p[6],
                                                       .rows = r.rows,
                                                       .width = r.width,
+                                                      .dx_too = meets ? p[8] : nullptr,
                                                       .partial = p[7]});
                        },
                        {.epsilons = 64, .magnitude = 4});
