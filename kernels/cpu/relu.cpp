@@ -1,5 +1,6 @@
 #include "kernels/relu.h"
 
+#include "kernels/cpu/element_functions.h"
 #include "kernels/cpu/float_types.h"
 #include "kernels/cpu/parallel.h"
 
@@ -14,11 +15,11 @@ void forward(const Stream& stream, const ReluArgs& args) {
     parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
       if (slope == T(0)) {
 #pragma omp simd
-        for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] < T(0) ? T(0) : x[i];
+        for (std::int64_t i = begin; i < end; ++i) y[i] = rectified(x[i]);
         return;
       }
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] > T(0) ? x[i] : slope * x[i];
+      for (std::int64_t i = begin; i < end; ++i) y[i] = rectified(x[i], slope);
     });
   });
 }
@@ -33,14 +34,11 @@ void backward(const Stream& stream, const ReluGradientArgs& args) {
     parallel_for(stream, args.count, kParallelGrain, [=](std::int64_t begin, std::int64_t end) {
       if (dy_too) {
 #pragma omp simd
-        for (std::int64_t i = begin; i < end; ++i) {
-          const T gradient = dy[i] + dy_too[i];
-          dx[i] = y[i] > T(0) ? gradient : slope * gradient;
-        }
+        for (std::int64_t i = begin; i < end; ++i) dx[i] = rectified_gradient(dy[i] + dy_too[i], y[i], slope);
         return;
       }
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) dx[i] = y[i] > T(0) ? dy[i] : slope * dy[i];
+      for (std::int64_t i = begin; i < end; ++i) dx[i] = rectified_gradient(dy[i], y[i], slope);
     });
   });
 }

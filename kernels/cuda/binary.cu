@@ -1,65 +1,11 @@
 #include "kernels/binary.h"
 
 #include "kernels/cuda/divisor.cuh"
+#include "kernels/cuda/element_functions.cuh"
 #include "kernels/cuda/elementwise.cuh"
 
 namespace slipway::cuda {
 namespace {
-
-/// Where A is computed: integers wrap around, which only unsigned ones may.
-template <class A>
-__device__ auto wrapping(A x) {
-  if constexpr (std::is_integral_v<A>)
-    return static_cast<std::make_unsigned_t<A>>(x);
-  else
-    return x;
-}
-
-template <BinaryFunction kFunction>
-struct Function {
-  template <class A>
-  __device__ A operator()(A a, A b) const {
-    if constexpr (kFunction == BinaryFunction::add) return static_cast<A>(wrapping(a) + wrapping(b));
-    if constexpr (kFunction == BinaryFunction::subtract) return static_cast<A>(wrapping(a) - wrapping(b));
-    if constexpr (kFunction == BinaryFunction::multiply) return static_cast<A>(wrapping(a) * wrapping(b));
-    if constexpr (kFunction == BinaryFunction::divide) return divide(a, b);
-    if constexpr (kFunction == BinaryFunction::maximum) return a > b || a != a ? a : b;
-    if constexpr (kFunction == BinaryFunction::minimum) return a < b || a != a ? a : b;
-    if constexpr (kFunction == BinaryFunction::maximum_share) return a > b ? A(1) : (a == b ? A(0.5) : A(0));
-    if constexpr (kFunction == BinaryFunction::equal) return a == b ? A(1) : A(0);
-  }
-  /// An integer has no infinity: n / 0 is 0; the smallest one by -1 wraps around.
-  template <class A>
-  static __device__ A divide(A a, A b) {
-    if constexpr (std::is_integral_v<A>) {
-      if (b == 0) return 0;
-      if (b == -1) return static_cast<A>(0 - wrapping(a));
-    }
-    return a / b;
-  }
-};
-
-template <class Body>
-void visit_function(BinaryFunction function, Body&& body) {
-  switch (function) {
-    case BinaryFunction::add:
-      return body.template operator()<Function<BinaryFunction::add>>();
-    case BinaryFunction::subtract:
-      return body.template operator()<Function<BinaryFunction::subtract>>();
-    case BinaryFunction::multiply:
-      return body.template operator()<Function<BinaryFunction::multiply>>();
-    case BinaryFunction::divide:
-      return body.template operator()<Function<BinaryFunction::divide>>();
-    case BinaryFunction::maximum:
-      return body.template operator()<Function<BinaryFunction::maximum>>();
-    case BinaryFunction::minimum:
-      return body.template operator()<Function<BinaryFunction::minimum>>();
-    case BinaryFunction::maximum_share:
-      return body.template operator()<Function<BinaryFunction::maximum_share>>();
-    case BinaryFunction::equal:
-      return body.template operator()<Function<BinaryFunction::equal>>();
-  }
-}
 
 template <class Body>
 void visit_arithmetic(DType dtype, Body&& body) {

@@ -9,7 +9,7 @@ namespace {
 template <int kWidth, class E>
 __device__ Pack<E, kWidth> load_or_fill(const E* from, std::int64_t column, E missing) {
   if (from) return load_pack<kWidth>(from + column);
-  Pack<A, kWidth> pack;
+  Pack<E, kWidth> pack;
 #pragma unroll
   for (int k = 0; k < kWidth; ++k) pack.values[k] = missing;
   return pack;

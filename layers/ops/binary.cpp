@@ -99,6 +99,13 @@ std::vector<Value> Binary::vjp(VjpContext& context) const {
   return {da, db};
 }
 
+std::vector<ElementwiseStep> Binary::steps() const {
+  return {{.kind = ElementwiseStep::Kind::binary,
+           .function = static_cast<std::uint8_t>(function_),
+           .a = operand_input(0),
+           .b = operand_input(1)}};
+}
+
 Cost Binary::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   Cost cost = Op::cost(inputs, outputs);
   cost.flops = static_cast<double>(outputs[0].elements());

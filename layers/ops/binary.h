@@ -1,12 +1,12 @@
 #pragma once
 
-#include "core/graph/op.h"
 #include "kernels/binary.h"
+#include "layers/ops/elementwise.h"
 
 namespace slipway {
 
 /// y = f(a, b) of two values of one dtype whose shapes broadcast by NumPy's rules.
-class Binary : public Op {
+class Binary : public ElementwiseOp {
  public:
   explicit Binary(BinaryFunction function) : function_(function) {}
   BinaryFunction function() const { return function_; }
@@ -20,8 +20,8 @@ class Binary : public Op {
   std::vector<InPlace> in_place() const override {
     return {{.output = 0, .input = 0}, {.output = 0, .input = 1}};
   }
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
   InputPrecision input_precision(int) const override { return InputPrecision::follows; }
+  std::vector<ElementwiseStep> steps() const override;
 
  private:
   BinaryFunction function_;

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "core/graph/op.h"
+#include "layers/ops/elementwise.h"
 
 namespace slipway {
 
 /// The same values as another dtype. To an integer: towards zero, NaN to 0, out of range to the nearest
 /// bound.
-class Cast : public Op {
+class Cast : public ElementwiseOp {
  public:
   explicit Cast(DType to) : to_(to) {}
 
@@ -16,7 +16,11 @@ class Cast : public Op {
   void run(OpContext& context) const override;
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  std::vector<ElementwiseStep> steps() const override {
+    return {{.kind = ElementwiseStep::Kind::round,
+             .function = static_cast<std::uint8_t>(to_),
+             .a = operand_input(0)}};
+  }
 
  private:
   DType to_;

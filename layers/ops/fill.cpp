@@ -1,6 +1,9 @@
 #include "layers/ops/fill.h"
 
+#include <array>
+
 #include "core/graph/onnx_sink.h"
+#include "core/tensor/element.h"
 #include "kernels/memory.h"
 
 namespace slipway {
@@ -13,6 +16,12 @@ std::vector<ValueType> Fill::infer(std::span<const ValueType> inputs) const {
 void Fill::run(OpContext& context) const {
   const TensorView& y = context.output();
   fill(context.stream, {.dtype = dtype_, .y = y.data, .count = y.elements(), .value = value_});
+}
+
+double Fill::value() const {
+  std::array<std::byte, 8> element;
+  store_element(element.data(), dtype_, value_);
+  return load_element(element.data(), dtype_);
 }
 
 void Fill::to_onnx(OnnxSink& sink) const {

@@ -15,6 +15,9 @@ class Fill : public Op {
   void run(OpContext& context) const override;
   std::vector<Value> vjp(VjpContext&) const override { return {}; }
   void to_onnx(OnnxSink& sink) const override;
+  const Shape& shape() const { return shape_; }
+  /// As the dtype holds it.
+  double value() const;
 
  private:
   DType dtype_;

@@ -8,7 +8,7 @@ namespace slipway {
 namespace {
 
 /// (dy, y) -> dx; after fusion with the sum of two gradients that meet: (dy, dy_too, y) -> dx
-class ReluGradient : public Op {
+class ReluGradient : public ElementwiseOp {
  public:
   enum class Gradients { one, sum_of_two };
   explicit ReluGradient(double slope, Gradients gradients = Gradients::one)
@@ -41,7 +41,13 @@ class ReluGradient : public Op {
     if (gradients_ == Gradients::one) return {{.output = 0, .input = 0}};
     return {{.output = 0, .input = 0}, {.output = 0, .input = 1}};
   }
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  std::vector<ElementwiseStep> steps() const override {
+    const auto gradient = [&](const ElementwiseOperand& dy, const ElementwiseOperand& y) {
+      return ElementwiseStep{.kind = ElementwiseStep::Kind::relu_gradient, .slope = slope_, .a = dy, .b = y};
+    };
+    if (gradients_ == Gradients::one) return {gradient(operand_input(0), operand_input(1))};
+    return {Binary(BinaryFunction::add).steps()[0], gradient(operand_step(0), operand_input(2))};
+  }
   OpPtr fuse_producer(const Op& producer, int input) const override {
     const auto* sum = dynamic_cast<const Binary*>(&producer);
     if (input != 0 || gradients_ != Gradients::one || !sum || sum->function() != BinaryFunction::add)

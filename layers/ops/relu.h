@@ -1,12 +1,12 @@
 #pragma once
 
-#include "core/graph/op.h"
+#include "layers/ops/elementwise.h"
 
 namespace slipway {
 
 /// y = max(x, 0); with slope s in [0, 1): y = x > 0 ? x : s x (leaky relu). Any shape; float32,
 /// float64; cuda: also float16, bfloat16.
-class Relu : public Op {
+class Relu : public ElementwiseOp {
  public:
   explicit Relu(double slope = 0) : slope_(slope) {}
   double slope() const { return slope_; }
@@ -18,8 +18,10 @@ class Relu : public Op {
   std::vector<Value> vjp(VjpContext& context) const override;
   void to_onnx(OnnxSink& sink) const override;
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
   InputPrecision input_precision(int) const override { return InputPrecision::follows; }
+  std::vector<ElementwiseStep> steps() const override {
+    return {{.kind = ElementwiseStep::Kind::relu, .slope = slope_, .a = operand_input(0)}};
+  }
 
  private:
   double slope_;

@@ -1,6 +1,7 @@
 #include "layers/ops/scale.h"
 
 #include "kernels/scale.h"
+#include "layers/ops/binary.h"
 
 namespace slipway {
 
@@ -20,5 +21,7 @@ void Scale::run(OpContext& context) const {
                                 .y = y.data,
                                 .count = y.elements()});
 }
+
+std::vector<ElementwiseStep> Scale::steps() const { return Binary(BinaryFunction::multiply).steps(); }
 
 }  // namespace slipway

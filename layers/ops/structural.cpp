@@ -2,6 +2,7 @@
 
 #include "layers/ops/binary.h"
 #include "layers/ops/cast.h"
+#include "layers/ops/elementwise.h"
 #include "layers/ops/fill.h"
 #include "layers/ops/reorder.h"
 
@@ -15,7 +16,8 @@ const StructuralOps& structural_ops() {
       },
       .reorder = [](const Layout& to) -> OpPtr { return std::make_shared<Reorder>(to); },
       .cast = [](DType to) -> OpPtr { return std::make_shared<Cast>(to); },
-      .cast_all = [](DType to) -> OpPtr { return std::make_shared<CastAll>(to); }};
+      .cast_all = [](DType to) -> OpPtr { return std::make_shared<CastAll>(to); },
+      .chain = chain};
   return ops;
 }
 

@@ -78,7 +78,7 @@ constexpr std::array<Row, 13> kTable = {
 const Row& row(UnaryFunction function) { return kTable[static_cast<std::size_t>(function)]; }
 
 /// (dy, v) -> dx = dy f'(v), v being y or x
-class UnaryGradient : public Op {
+class UnaryGradient : public ElementwiseOp {
  public:
   explicit UnaryGradient(UnaryFunction function)
       : function_(function), name_(text(row(function).name, "_gradient")) {}
@@ -100,7 +100,12 @@ class UnaryGradient : public Op {
   std::vector<InPlace> in_place() const override {
     return {{.output = 0, .input = 0}, {.output = 0, .input = 1}};
   }
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  std::vector<ElementwiseStep> steps() const override {
+    return {{.kind = ElementwiseStep::Kind::unary_gradient,
+             .function = static_cast<std::uint8_t>(function_),
+             .a = operand_input(0),
+             .b = operand_input(1)}};
+  }
 
  private:
   UnaryFunction function_;
@@ -133,6 +138,12 @@ std::vector<Value> Unary::vjp(VjpContext& context) const {
 }
 
 InputPrecision Unary::input_precision(int) const { return row(function_).precision; }
+
+std::vector<ElementwiseStep> Unary::steps() const {
+  return {{.kind = ElementwiseStep::Kind::unary,
+           .function = static_cast<std::uint8_t>(function_),
+           .a = operand_input(0)}};
+}
 
 Cost Unary::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   Cost cost = Op::cost(inputs, outputs);

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "core/graph/op.h"
 #include "kernels/unary.h"
+#include "layers/ops/elementwise.h"
 
 namespace slipway {
 
 /// y = f(x), elementwise, of any shape; float32, float64; cuda: also float16, bfloat16. A new function is a
 /// formula in kernels/cpu/unary.cpp and a row in unary.cpp.
-class Unary : public Op {
+class Unary : public ElementwiseOp {
  public:
   explicit Unary(UnaryFunction function) : function_(function) {}
   UnaryFunction function() const { return function_; }
@@ -19,8 +19,8 @@ class Unary : public Op {
   Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   void to_onnx(OnnxSink& sink) const override;
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
-  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
   InputPrecision input_precision(int input) const override;
+  std::vector<ElementwiseStep> steps() const override;
 
  private:
   UnaryFunction function_;

@@ -35,7 +35,7 @@ void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
 
 Graph optimize(Graph graph, const Stream& stream, const Variables& variables, Fusion fusion) {
   graph = eliminate_dead_nodes(graph);
-  if (fusion == Fusion::on) graph = fuse(graph);
+  if (fusion == Fusion::on) graph = fuse_chains(fuse(graph), structural_ops());
   graph = assign_layouts(graph, stream, structural_ops(),
                          [&](const std::string& name) { return variables.layout(name); });
   return gather_casts(graph, structural_ops());

@@ -23,6 +23,10 @@ Graph gather_casts(const Graph& graph, const StructuralOps& ops);
 /// Merges producers with their only consumer where one of the two offers a fused op, until nothing changes.
 Graph fuse(const Graph& graph);
 
+/// Merges ops that work element by element into one wherever only it reads what lies between: their values
+/// then pass from one to the next in registers or cache. Comes after fuse(), which knows better.
+Graph fuse_chains(const Graph& graph, const StructuralOps& ops);
+
 /// Gives every value its placement in memory. Ops that choose layouts (convolutions) decide, their neighbours
 /// follow, reorders are inserted at the edges; a variable takes the layout of the first op that chooses for
 /// it, unless `fixed` says where it lies already. Outputs of the graph keep the layout in which they are
