@@ -1,68 +1,18 @@
 #!/usr/bin/env python3
 """Training on a GPU, in builds that have one, real or simulated: it follows training on the CPU."""
 
-import glob
 import json
 import os
 import sys
 import unittest
 
-import h5py
 import numpy as np
-import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from runs import IMAGES, SOURCES, RunTest, has_cuda, read_checkpoint, read_records
+from reduced_configs import CONFIGS, reduced
+from runs import IMAGES, RunTest, has_cuda, read_checkpoint, read_records
 
 STEPS = 10
-SAMPLES = 40
-WIDTH = 8  # by which models become narrower, as a simulated GPU is slow
-SIDE = 12  # of images
-
-
-def narrow(part):
-    """A model with fewer filters and features, except for the last layer, which has one for each class."""
-    if isinstance(part, dict):
-        return {key: max(2, value // WIDTH) if key in ("filters", "linear", "basic", "down") and isinstance(value, int)
-                else narrow(value) for key, value in part.items()}
-    return [narrow(item) for item in part] if isinstance(part, list) else part
-
-
-def reduced(path, directory):
-    """A configuration of the project with its own layers and settings, on a few small samples."""
-    with open(path, encoding="utf-8") as file:
-        config = yaml.safe_load(file)
-    data = config["data"]
-    data["workers"] = 1
-    data["train"] = small_data(data, config["model"][-1]["linear"], directory)
-    data.pop("validation", None), data.pop("test", None)
-    data["split"] = {"fraction": 0.2}
-    for transform in data["transforms"]:
-        if "random_crop" in transform:
-            transform["random_crop"]["size"] = SIDE
-    config["model"] = narrow(config["model"][:-1]) + config["model"][-1:]
-    config["blocks"] = narrow(config.get("blocks", {}))
-    config["train"].update(batch_size=4, evaluation_batch_size=3, max_steps=STEPS)
-    return yaml.safe_dump(config)
-
-
-def small_data(data, classes, directory):
-    """Random samples of the kind that the configuration reads."""
-    random = np.random.default_rng(1)
-    (kind, settings), = data["train"].items()
-    if kind == "csv":
-        path = os.path.join(directory, "table.csv")
-        with open(path, "w", encoding="utf-8") as file:
-            for i in range(SAMPLES):
-                cells = [f"{cell:.4f}" for cell in random.normal(size=len(settings["header"]) - 1)]
-                file.write(",".join(cells + [settings["labels"][i % classes]]) + "\n")
-        return {"csv": settings | {"path": path, "skip_rows": 0}}
-    channels = len(next(t["normalize"]["mean"] for t in data["transforms"] if "normalize" in t))
-    path = os.path.join(directory, "images.h5")
-    with h5py.File(path, "w") as file:
-        file["image"] = random.integers(0, 256, (SAMPLES, channels, SIDE, SIDE), dtype=np.uint8)
-        file["label"] = np.arange(SAMPLES, dtype=np.int64) % classes
-    return {"hdf5": {"path": path, "inputs": ["image"], "targets": ["label"]}}
 
 
 def steps(run):
@@ -80,10 +30,9 @@ class CudaTrainingTest(RunTest):
                 self.assertLessEqual(abs(one[key] - other[key]), tolerance * abs(other[key]), f"{key}, {one}, {other}")
 
     def test_every_configuration_follows_the_cpu(self):
-        for path in sorted(glob.glob(os.path.join(SOURCES, "configs/*.yaml"))):
-            name = os.path.splitext(os.path.basename(path))[0]
+        for name, path in CONFIGS.items():
             with self.subTest(name):
-                config = self.write(name + ".yaml", reduced(path, self.directory))
+                config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS))
                 self.train(config, "--device", "cpu", runs="cpu")
                 self.train(config, "--device", "cuda:0", runs="cuda")
                 self.assert_follows(f"cuda/{name}", f"cpu/{name}", 1e-4)
