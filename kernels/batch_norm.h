@@ -36,7 +36,8 @@ struct BatchNormInferenceArgs {
   const void* scale;
   const void* shift;
   const void* mean;
-  const void* variance;
+  const void* rstd;      // or null
+  const void* variance;  // where rstd is null
   const void* residual;  // or null
   void* y;
   double epsilon;

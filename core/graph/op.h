@@ -55,6 +55,19 @@ enum class InputPrecision {
   follows   // as it arrives: ops that move elements, or compute each from a few
 };
 
+/// How a backward pass computes outputs of a node again instead of keeping them: by another op, from inputs
+/// of the node and from outputs of it that are small enough to keep.
+struct Recomputation {
+  enum class Of { inputs, outputs };
+  struct Operand {
+    Of of;
+    int index;
+  };
+  OpPtr op;
+  std::vector<Operand> operands;  // what `op` reads, of the node
+  std::vector<int> outputs;       // of the node: those that `op` computes, in its order
+};
+
 /// What an op keeps for one node of one plan: vendor primitives, a chosen implementation.
 class OpState {
  public:
@@ -143,6 +156,10 @@ class Op {
   virtual Cost cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const;
   /// Default: Error, no ONNX form.
   virtual void to_onnx(OnnxSink& sink) const;
+
+  /// How the outputs are computed a second time. Default: none, the op itself runs again if it updates no
+  /// variable; the values of one that does are then kept.
+  virtual std::optional<Recomputation> recomputation() const { return std::nullopt; }
 
   virtual std::vector<InPlace> in_place() const { return {}; }
   virtual LayoutRule layout_rule() const { return LayoutRule::row_major; }

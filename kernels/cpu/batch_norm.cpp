@@ -239,14 +239,13 @@ struct Affine {
   Lanes<T> factor, term;
 };
 
-template <class T, class Args>
-void apply(const Stream& stream, const Args& args, const ChannelGroups& in, const void* rstd,
-           const void* variance) {
+template <class T>
+void apply(const Stream& stream, const BatchNormInferenceArgs& args, const ChannelGroups& in) {
   for_each_part(
       stream, in, Parts(in),
       [&]<int kConstantLanes>(std::int64_t, std::int64_t n, std::int64_t group, int stored) {
         const Affine<T> affine({args.scale, in, group}, {args.shift, in, group}, {args.mean, in, group},
-                               rstd_of<T>(rstd, variance, args.epsilon, in, group));
+                               rstd_of<T>(args.rstd, args.variance, args.epsilon, in, group));
         const std::int64_t offset = in.offset(n, group);
         const Planes<T> planes{static_cast<const T*>(args.x) + offset,
                                args.residual ? static_cast<const T*>(args.residual) + offset : nullptr,
@@ -255,18 +254,31 @@ void apply(const Stream& stream, const Args& args, const ChannelGroups& in, cons
       });
 }
 
+BatchNormInferenceArgs by_statistics_of_batch(const BatchNormTrainingArgs& args) {
+  return {.x_type = args.x_type,
+          .x = args.x,
+          .scale = args.scale,
+          .shift = args.shift,
+          .mean = args.mean,
+          .rstd = args.rstd,
+          .variance = nullptr,
+          .residual = args.residual,
+          .y = args.y,
+          .epsilon = args.epsilon,
+          .activation = args.activation};
+}
+
 void training(const Stream& stream, const BatchNormTrainingArgs& args) {
   const ChannelGroups in(args.x_type, "batch_norm");
   visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
     compute_moments<T>(stream, args, in);
-    apply<T>(stream, args, in, args.rstd, nullptr);
+    apply<T>(stream, by_statistics_of_batch(args), in);
   });
 }
 
 void inference(const Stream& stream, const BatchNormInferenceArgs& args) {
   const ChannelGroups in(args.x_type, "batch_norm");
-  visit_float(args.x_type.dtype, "batch_norm",
-              [&]<class T>() { apply<T>(stream, args, in, nullptr, args.variance); });
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() { apply<T>(stream, args, in); });
 }
 
 template <class T>

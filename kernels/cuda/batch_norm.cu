@@ -224,6 +224,7 @@ void inference(const Stream& stream, const BatchNormInferenceArgs& args) {
     using A = AccumulatorOf<T>;
     normalize<T>(stream, args,
                  {.mean = static_cast<const A*>(args.mean),
+                  .rstd = static_cast<const A*>(args.rstd),
                   .variance = static_cast<const A*>(args.variance),
                   .epsilon = static_cast<A>(args.epsilon)});
   });

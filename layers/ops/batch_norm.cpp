@@ -16,6 +16,7 @@ std::string describe(const BatchNormOptions& options) {
   std::string result = text("epsilon=", options.epsilon);
   if (options.residual) result += " residual";
   if (options.activation == Activation::relu) result += " relu";
+  if (options.rstd) result += " rstd";
   return result;
 }
 
@@ -157,6 +158,17 @@ std::vector<Value> BatchNormTraining::vjp(VjpContext& context) const {
                    context.output(kRstd));
 }
 
+std::optional<Recomputation> BatchNormTraining::recomputation() const {
+  using enum Recomputation::Of;
+  BatchNormOptions options = options_;
+  options.rstd = true;
+  Recomputation again{.op = std::make_shared<BatchNormInference>(options),
+                      .operands = {{inputs, 0}, {inputs, 1}, {inputs, 2}, {outputs, kMean}, {outputs, kRstd}},
+                      .outputs = {kY}};
+  if (options_.residual) again.operands.push_back({inputs, kResidualInput});
+  return again;
+}
+
 std::vector<InPlace> BatchNormTraining::in_place() const {
   std::vector<InPlace> rules{{.output = kRunningMean, .input = 3, .rule = InPlace::Rule::required},
                              {.output = kRunningVariance, .input = 4, .rule = InPlace::Rule::required},
@@ -185,7 +197,8 @@ void BatchNormInference::run(OpContext& context) const {
                         .scale = context.input(1).data,
                         .shift = context.input(2).data,
                         .mean = context.input(3).data,
-                        .variance = context.input(4).data,
+                        .rstd = options_.rstd ? context.input(4).data : nullptr,
+                        .variance = options_.rstd ? nullptr : context.input(4).data,
                         .residual = options_.residual ? context.input(kResidualInput).data : nullptr,
                         .y = context.output().data,
                         .epsilon = options_.epsilon,
@@ -193,6 +206,7 @@ void BatchNormInference::run(OpContext& context) const {
 }
 
 std::vector<Value> BatchNormInference::vjp(VjpContext& context) const {
+  require(!options_.rstd, "batch_norm_inference: gradients are taken before recomputation");
   return gradients(context, options_, BatchNormGradient::Statistics::given, context.input(3),
                    context.input(4));
 }

@@ -11,6 +11,8 @@ struct BatchNormOptions {
   /// Set by fusion: y = activation(normalised + residual).
   bool residual = false;
   Activation activation = Activation::none;
+  /// Set by recomputation: BatchNormInference reads 1 / sqrt(variance + epsilon) in place of the variance.
+  bool rstd = false;
 };
 
 /// Batch normalisation over every axis but axis 1, by the statistics of the batch (Ioffe and Szegedy, 2015):
@@ -32,6 +34,8 @@ class BatchNormTraining : public Op {
   std::unique_ptr<OpState> prepare(PrepareContext& context) const override;
   void run(OpContext& context) const override;
   std::vector<Value> vjp(VjpContext& context) const override;
+  /// y alone, by the mean and rstd of the first time: the running statistics change once.
+  std::optional<Recomputation> recomputation() const override;
   std::vector<InPlace> in_place() const override;
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
   OpPtr fuse_consumer(int output, const Op& consumer, int input) const override;
@@ -41,7 +45,8 @@ class BatchNormTraining : public Op {
   BatchNormOptions options_;
 };
 
-/// The same by given statistics: inputs x, scale, shift, mean, variance, and residual if options.residual.
+/// The same by given statistics: inputs x, scale, shift, mean, variance (or rstd if options.rstd), and
+/// residual if options.residual.
 class BatchNormInference : public Op {
  public:
   explicit BatchNormInference(const BatchNormOptions& options) : options_(options) {}

@@ -151,7 +151,7 @@ TEST(CudaBatchNorm, Training) {
   }
 }
 
-TEST(CudaBatchNorm, Inference) {
+void expect_inference_agrees(bool by_rstd) {
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(text(shape));
     const std::int64_t count = shape.elements(), channels = shape[1];
@@ -166,7 +166,8 @@ TEST(CudaBatchNorm, Inference) {
                                                      .scale = p[1],
                                                      .shift = p[2],
                                                      .mean = p[3],
-                                                     .variance = p[4],
+                                                     .rstd = by_rstd ? p[4] : nullptr,
+                                                     .variance = by_rstd ? nullptr : p[4],
                                                      .residual = p[5],
                                                      .y = p[6],
                                                      .epsilon = 1e-5,
@@ -174,6 +175,11 @@ TEST(CudaBatchNorm, Inference) {
                      },
                      {.epsilons = 16, .magnitude = 4});
   }
+}
+
+TEST(CudaBatchNorm, Inference) {
+  expect_inference_agrees(false);
+  expect_inference_agrees(true);
 }
 
 TEST(CudaBatchNorm, Backward) {
