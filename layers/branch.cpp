@@ -19,6 +19,7 @@ class Branch : public Layer {
     if (branches_.empty()) errors.add(where, "branch: has no branches, expected at least one");
   }
   Value build(const Scope& scope, Value input) const override {
+    const BlockMark block(scope);
     const std::vector<Value> outputs = branches_.build_each(scope, input);
     for (std::size_t i = 1; i < outputs.size(); ++i) {
       const Shape &first = scope.shape(outputs[0]), &other = scope.shape(outputs[i]);

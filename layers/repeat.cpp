@@ -12,7 +12,11 @@ class Repeat : public Layer {
                   {.help = "layers, built anew each time with parameters of their own", .required = true});
   }
   Value build(const Scope& scope, Value input) const override {
-    for (std::int64_t i = 1; i <= times_; ++i) input = layers_.build(scope.child(text(i)), input);
+    for (std::int64_t i = 1; i <= times_; ++i) {
+      const Scope repetition = scope.child(text(i));
+      const BlockMark block(repetition, BlockMark::Inside::splits);
+      input = layers_.build(repetition, input);
+    }
     return input;
   }
 

@@ -14,6 +14,7 @@ class Residual : public Layer {
                     {.help = "layers on the way around, where the shape changes; none: the input itself"});
   }
   Value build(const Scope& scope, Value input) const override {
+    const BlockMark block(scope);
     const Value through = layers_.build(scope, input);
     const Value around = shortcut_.build(scope.child("shortcut"), input);
     const Shape &a = scope.shape(through), &b = scope.shape(around);

@@ -9,7 +9,10 @@ class Sequence : public Layer {
     layers_.field(visit, "layers",
                   {.help = "layers, each reading the one before", .required = true, .positional = true});
   }
-  Value build(const Scope& scope, Value input) const override { return layers_.build(scope, input); }
+  Value build(const Scope& scope, Value input) const override {
+    const BlockMark block(scope);
+    return layers_.build(scope, input);
+  }
 
  private:
   LayerList layers_;

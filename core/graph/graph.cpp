@@ -65,7 +65,8 @@ std::vector<Value> Graph::add_all(OpPtr op, std::vector<Value> inputs, const std
                             .op = std::move(op),
                             .inputs = std::move(inputs),
                             .outputs = std::move(outputs),
-                            .where = where_});
+                            .where = where_,
+                            .block = block_});
   std::vector<Value> values;
   for (int i = 0; i < static_cast<int>(node(index).outputs.size()); ++i) values.push_back({index, i});
   return values;

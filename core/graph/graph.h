@@ -34,6 +34,7 @@ struct Node {
   Tensor constant;        // of a constant
   VariableSpec variable;  // of a variable
   SourcePosition where;   // in the configuration
+  std::string block;      // of the model that it is part of (BlockMark); "" between blocks
 };
 
 /// A variable whose memory takes the value of a node when that node runs.
@@ -76,6 +77,9 @@ class Graph {
   /// Nodes appended from here on carry this place of the configuration.
   void set_position(const SourcePosition& where) { where_ = where; }
   const SourcePosition& position() const { return where_; }
+  /// Ops added from here on are part of this block of the model.
+  void set_block(const std::string& block) { block_ = block; }
+  const std::string& block() const { return block_; }
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }
@@ -91,6 +95,7 @@ class Graph {
   std::map<std::string, Value> leaves_;
   std::vector<VariableUpdate> updates_;
   SourcePosition where_;
+  std::string block_;
 };
 
 /// One line a node: %5 = relu(%4) float32[64, 10]  # fc1

@@ -101,4 +101,23 @@ class Scope {
   std::string path_;
 };
 
+/// While it lives, what is built belongs to one block of the model, named like the scope: a part of which
+/// `recompute: blocks` keeps only what goes in and out. Inside of a block it changes nothing, unless it
+/// `splits` that block.
+class BlockMark {
+ public:
+  enum class Inside { joins, splits };
+  explicit BlockMark(const Scope& scope, Inside inside = Inside::joins)
+      : graph_(scope.graph()), around_(graph_.block()) {
+    if (around_.empty() || inside == Inside::splits) graph_.set_block(scope.path());
+  }
+  ~BlockMark() { graph_.set_block(around_); }
+  BlockMark(const BlockMark&) = delete;
+  BlockMark& operator=(const BlockMark&) = delete;
+
+ private:
+  Graph& graph_;
+  std::string around_;
+};
+
 }  // namespace slipway
