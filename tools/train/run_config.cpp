@@ -57,6 +57,13 @@ void TrainConfig::fields(FieldVisitor& visit) {
       {.help = "decay of the moving average of the weights, which evaluation and export then use; 0: none",
        .min = 0,
        .below = 1});
+  visit.field(
+      "recompute", recompute,
+      {.help = "values of the forward pass that are computed again in the backward pass instead of being "
+               "kept, which saves memory and takes time: none; blocks, all but what goes from one "
+               "residual, branch, sequence, named block or repetition to the next; all, as many as "
+               "memory gains by",
+       .choices = {"none", "blocks", "all"}});
   visit.field("freeze", freeze, {.help = "parameters that are not trained, by name with * and ?"});
   visit.field("init_from", init_from,
               {.help = "checkpoint whose parameters of the same name and shape are taken over"});

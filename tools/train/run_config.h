@@ -63,7 +63,8 @@ class TrainConfig : public Component {
   Slot<Schedule> schedule;
   double clip_norm = 0;  // 0: no clipping
   double loss_scale = 65536;
-  double average_decay = 0;  // 0: no moving average of the weights
+  double average_decay = 0;        // 0: no moving average of the weights
+  std::string recompute = "none";  // activations: none, blocks, all
   std::vector<std::string> freeze;
   std::string init_from;
   std::string monitor;  // the validation figure that "best" means; "": the first metric, else the loss

@@ -7,6 +7,7 @@
 #include "core/base/nearest.h"
 #include "core/graph/autograd.h"
 #include "core/graph/passes/passes.h"
+#include "core/graph/passes/recompute.h"
 #include "core/runtime/step_state.h"
 #include "layers/ops/pack.h"
 #include "layers/ops/structural.h"
@@ -29,6 +30,19 @@ void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
                                   [&](const std::string& name) { return matches_glob(pattern, name); });
     require_user(used, config.where, ": freeze: ", unknown_name("parameter", pattern, names));
   }
+}
+
+/// As the configuration's `recompute` says.
+Graph recomputed(const Graph& graph, const TrainConfig& config) {
+  using Keep = RecomputeOptions::Keep;
+  const Keep keep = config.recompute == "blocks" ? Keep::block_boundaries
+                    : config.recompute == "all"  ? Keep::segment_boundaries
+                                                 : Keep::everything;
+  const auto planned_bytes = [](const Graph& planned) {
+    const std::vector<std::size_t> no_scratch(planned.nodes().size(), 0);
+    return plan_memory(planned, no_scratch, MemoryReuse::shared).arena_bytes;
+  };
+  return recompute(graph, {.keep = keep, .loss = graph.outputs().at("loss"), .memory = planned_bytes});
 }
 
 }  // namespace
@@ -112,7 +126,7 @@ Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
   Backward backward = build_backward(batch_size, Fusion::on);
   add_update(backward.graph, phase, pack(backward));
   variables_.allocate(backward.graph);
-  return std::move(backward.graph);
+  return recomputed(backward.graph, model_.config().train);
 }
 
 /// The gradients in the order of the arena.
@@ -213,7 +227,7 @@ std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tens
   const std::int64_t batch_size = batch[0].shape()[0];
   Backward backward = build_backward(batch_size, Fusion::off);
   clip_by_norm(backward.graph, pack(backward), {.loss = backward.graph.outputs().at("loss")});
-  Executor unfused(std::move(backward.graph), stream_, variables_);
+  Executor unfused(recomputed(backward.graph, model_.config().train), stream_, variables_);
   bind(unfused, batch);
   return slipway::find_non_finite(unfused, batch_size);
 }
