@@ -19,7 +19,7 @@ TXT
 
 # A package; where releases name it differently, the alternatives with | between.
 build="build-essential cmake ninja-build ccache pkg-config libdnnl-dev libyaml-cpp-dev libhdf5-dev libcsv-dev libcli11-dev
-  nlohmann-json3-dev libprotobuf-dev libonnx-dev zlib1g-dev libpng-dev libturbojpeg0-dev"
+  nlohmann-json3-dev libprotobuf-dev libonnx-dev zlib1g-dev libpng-dev libturbojpeg0-dev libopenmpi-dev openmpi-bin"
 test="libgtest-dev clang libclang-rt-dev|libclang-common-14-dev libomp-dev clang-format-14|clang-format
   python3 python3-numpy python3-torch python3-onnx python3-h5py python3-yaml python3-jsonschema"
 node=""

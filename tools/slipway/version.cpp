@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/version.h"
+#include "core/comm/mpi.h"
 #include "tools/slipway/verb.h"
 
 namespace slipway {
@@ -61,6 +62,7 @@ class VersionVerb : public Verb {
               << "ONNX:     " << ONNX_NAMESPACE::LAST_RELEASE_VERSION << ", writes opset 17, IR version 8\n"
               << "yaml-cpp: " << SLIPWAY_YAML_CPP_VERSION << '\n'
               << "zlib:     " << zlibVersion() << '\n'
+              << "MPI:      " << (mpi_library().empty() ? "not in this build" : mpi_library()) << '\n'
               << "CUDA:     " << SLIPWAY_CUDA_DESCRIPTION << '\n';
     return 0;
   }

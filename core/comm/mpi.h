@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "core/comm/communicator.h"
+
+namespace slipway {
+
+/// The MPI library that this build is linked to: "Open MPI v4.1.4"; "" if it has none.
+std::string mpi_library();
+
+struct MpiOptions {
+  std::chrono::milliseconds timeout{30'000};     // how long a rank waits for the others in one call
+  std::chrono::milliseconds answer_time{2'000};  // how long, after that, it waits for signs of life
+};
+
+/// Connects this process with the others that a launcher has started: it and they are the ranks. On host
+/// memory only. Once in a process; Error if this build has no MPI.
+///
+/// A rank that has waited for `timeout` tells all others, and waits for them to tell the same: whoever does
+/// not is named as missing. The communicator's destructor leaves in good order, or, after a
+/// CommunicationError or while an exception is on its way, not at all: abandon_mpi() then ends all ranks.
+std::unique_ptr<Communicator> join_mpi(const MpiOptions& options = {});
+
+/// Ends every rank at once, this one with `status`; for a failure that the others don't know of. Without MPI,
+/// or before join_mpi(), it ends this process.
+[[noreturn]] void abandon_mpi(int status);
+
+}  // namespace slipway

@@ -1,0 +1,92 @@
+#include "core/comm/communicator.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include "core/comm/mpi.h"
+#include "tests/support/local_ranks.h"
+
+namespace slipway::test {
+namespace {
+
+TEST(Shard, PartsAreContiguousAndDifferByOneAtMost) {
+  for (const int ranks : {1, 2, 3, 4, 7}) {
+    for (const std::int64_t samples : {0, 1, 2, 3, 31, 33, 64}) {
+      std::int64_t end = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Shard shard{rank, ranks};
+        EXPECT_EQ(shard.begin(samples), end);
+        EXPECT_GE(shard.size(samples), samples / ranks);
+        EXPECT_LE(shard.size(samples), (samples + ranks - 1) / ranks);
+        end = shard.end(samples);
+      }
+      EXPECT_EQ(end, samples);
+    }
+  }
+}
+
+/// What every implementation has to do.
+void expect_collectives(Communicator& ranks) {
+  const std::int64_t size = ranks.size(), rank = ranks.rank();
+  for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {
+    for (const std::int64_t count : {0, 1, 31, 33, 4099}) {
+      std::vector<double> mine;
+      for (std::int64_t i = 0; i < count; ++i) mine.push_back(static_cast<double>(i % 97 * (rank + 1)));
+      const Tensor values = Tensor::of(Shape{count}, mine).cast(dtype);
+      ranks.all_reduce({}, values, "a test");
+      for (std::int64_t i = 0; i < count; ++i)
+        ASSERT_EQ(values.at({i}), static_cast<double>(i % 97 * size * (size + 1) / 2)) << dtype << ' ' << i;
+    }
+  }
+  for (const DType dtype : {DType::float32, DType::uint8}) {
+    const Tensor part = Tensor::full(dtype, Shape{3}, static_cast<double>(rank + 1)),
+                 all(dtype, Shape{size, 3});
+    ranks.all_gather({}, {part, all}, "a test");
+    for (std::int64_t i = 0; i < size * 3; ++i)
+      ASSERT_EQ(all.at({i / 3, i % 3}), static_cast<double>(i / 3 + 1));
+  }
+  for (int root = 0; root < ranks.size(); ++root) {
+    const Tensor values = Tensor::full(DType::float64, Shape{5}, static_cast<double>(rank));
+    ranks.broadcast({}, {.values = values, .root = root}, "a test");
+    for (std::int64_t i = 0; i < 5; ++i) ASSERT_EQ(values.at({i}), root);
+  }
+}
+
+TEST(LocalRanks, DoWhatACommunicatorDoes) {
+  for (const int ranks : {1, 2, 3, 4}) run_on_ranks(ranks, expect_collectives);
+}
+
+TEST(LocalRanks, AFailureOfOneEndsAll) {
+  EXPECT_THROW(run_on_ranks(3,
+                            [](Communicator& ranks) {
+                              if (ranks.rank() == 1) throw UserError("a mistake");
+                              expect_collectives(ranks);
+                            }),
+               UserError);
+}
+
+/// Run by mpirun as tests of their own; skipped among the others, which are one process.
+class MpiRanks : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::getenv("OMPI_COMM_WORLD_SIZE")) GTEST_SKIP() << "no mpirun has started this process";
+  }
+};
+
+TEST_F(MpiRanks, DoWhatACommunicatorDoes) {
+  const std::unique_ptr<Communicator> ranks = join_mpi();
+  EXPECT_EQ(std::to_string(ranks->size()), std::getenv("OMPI_COMM_WORLD_SIZE"));
+  EXPECT_EQ(std::to_string(ranks->rank()), std::getenv("OMPI_COMM_WORLD_RANK"));
+  expect_collectives(*ranks);
+  try {
+    ranks->all_reduce({}, Tensor(DType::uint8, Shape{3}), "bytes");
+    ADD_FAILURE() << "bytes have no sum";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "all_reduce: expects float32, float64 or int64, got uint8");
+  }
+}
+
+}  // namespace
+}  // namespace slipway::test

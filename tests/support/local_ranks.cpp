@@ -1,0 +1,131 @@
+#include "tests/support/local_ranks.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace slipway::test {
+namespace {
+
+/// Where ranks meet: the last to arrive does what all have come for.
+class Meeting {
+ public:
+  explicit Meeting(int ranks) : views_(static_cast<std::size_t>(ranks)) {}
+
+  using Views = std::vector<std::vector<TensorView>>;  // by rank
+
+  void attend(int rank, std::vector<TensorView> views, const std::function<void(const Views&)>& work) {
+    std::unique_lock lock(mutex_);
+    if (over_) throw CommunicationError("another rank is gone");
+    views_[static_cast<std::size_t>(rank)] = std::move(views);
+    const std::uint64_t round = round_;
+    if (++arrived_ == views_.size()) {
+      work(views_);
+      arrived_ = 0;
+      ++round_;
+      changed_.notify_all();
+      return;
+    }
+    changed_.wait(lock, [&] { return over_ || round_ != round; });
+    if (round_ == round) throw CommunicationError("another rank is gone");
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Views views_;
+  std::size_t arrived_ = 0;
+  std::uint64_t round_ = 0;
+  bool over_ = false;
+};
+
+std::size_t bytes_of(const TensorView& view) {
+  return static_cast<std::size_t>(view.type.layout.extent(view.shape())) * size_of(view.dtype());
+}
+
+void sum_up(const Meeting::Views& ranks) {
+  const TensorView& total = ranks[0][0];
+  visit_dtype(total.dtype(), [&]<class T>() {
+    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
+      const std::size_t count = bytes_of(total) / sizeof(T);
+      for (std::size_t r = 1; r < ranks.size(); ++r) {
+        require(ranks[r][0].type == total.type, "all_reduce: ranks bring ", ranks[r][0].type, " and ",
+                total.type);
+        for (std::size_t i = 0; i < count; ++i) total.pointer<T>()[i] += ranks[r][0].pointer<T>()[i];
+      }
+    }
+  });
+  for (std::size_t r = 1; r < ranks.size(); ++r) std::memcpy(ranks[r][0].data, total.data, bytes_of(total));
+}
+
+void put_together(const Meeting::Views& ranks) {
+  for (const std::vector<TensorView>& to : ranks) {
+    for (std::size_t r = 0; r < ranks.size(); ++r) {
+      const std::size_t bytes = bytes_of(ranks[r][0]);
+      std::memcpy(to[1].data + r * bytes, ranks[r][0].data, bytes);
+    }
+  }
+}
+
+class LocalCommunicator final : public Communicator {
+ public:
+  LocalCommunicator(Meeting& meeting, int rank, int size) : meeting_(meeting), rank_(rank), size_(size) {}
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  void all_reduce(const Stream&, const TensorView& values, std::string_view) override {
+    meeting_.attend(rank_, {values}, sum_up);
+  }
+  void all_gather(const Stream&, const Gather& gather, std::string_view) override {
+    meeting_.attend(rank_, {gather.part, gather.all}, put_together);
+  }
+  void broadcast(const Stream&, const Broadcast& broadcast, std::string_view) override {
+    meeting_.attend(rank_, {broadcast.values}, [root = broadcast.root](const Meeting::Views& ranks) {
+      const TensorView& from = ranks[static_cast<std::size_t>(root)][0];
+      for (const std::vector<TensorView>& to : ranks) std::memmove(to[0].data, from.data, bytes_of(from));
+    });
+  }
+
+ private:
+  Meeting& meeting_;
+  int rank_, size_;
+};
+
+}  // namespace
+
+void run_on_ranks(int ranks, const std::function<void(Communicator&)>& body) {
+  Meeting meeting(ranks);
+  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(ranks));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        LocalCommunicator communicator(meeting, rank, ranks);
+        body(communicator);
+      } catch (...) {
+        failures[static_cast<std::size_t>(rank)] = std::current_exception();
+        meeting.end();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::exception_ptr consequence;
+  for (const std::exception_ptr& failure : failures) {
+    if (!failure) continue;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const CommunicationError&) {
+      consequence = failure;
+    }
+  }
+  if (consequence) std::rethrow_exception(consequence);
+}
+
+}  // namespace slipway::test
