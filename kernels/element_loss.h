@@ -7,8 +7,8 @@
 
 namespace slipway {
 
-/// The mean over `count` elements of a loss f(x, t), and its gradient with respect to x. One slot a loss
-/// below.
+/// The sum over `count` elements of a loss f(x, t) divided by `divisor`, and its gradient with respect to x.
+/// One slot a loss below.
 struct ElementLossArgs {
   DType dtype;         // of x, weights, loss, dx: float32, float64; cuda: also float16, bfloat16
   DType target_dtype;  // that, or int64
@@ -20,6 +20,7 @@ struct ElementLossArgs {
   void* loss;  // []
   void* dx;    // may be x; null: loss only
   std::int64_t count;
+  std::int64_t divisor;  // count for the mean; the elements of the whole batch where x is a part of one
   double parameter;
   double* partial;  // scratch, [kParts]
 

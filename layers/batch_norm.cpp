@@ -1,7 +1,9 @@
 #include "layers/ops/batch_norm.h"
 
+#include "core/comm/batch_shard.h"
 #include "layers/initializer.h"
 #include "layers/layer.h"
+#include "layers/ops/synced_batch_norm.h"
 
 namespace slipway {
 namespace {
@@ -31,16 +33,25 @@ class BatchNormLayer : public Layer {
     const BatchNormOptions options{.epsilon = epsilon_, .momentum = momentum_};
     const std::vector<Value> inputs = {input, weight, bias, mean, variance};
     if (!scope.training()) return scope.add(std::make_shared<BatchNormInference>(options), inputs);
-    const std::int64_t values = x[0] * x.elements(2, x.rank());
-    require(values != 1, "input has shape ", x,
+    const std::int64_t rows = scope.shard() ? scope.shard()->samples : x[0];
+    require(rows * x.elements(2, x.rank()) != 1, "input has shape ", x.with(0, rows),
             ": one value a channel has no variance to train with, expected ", "a larger batch");
-    const std::vector<Value> outputs = scope.add_all(std::make_shared<BatchNormTraining>(options), inputs);
-    scope.graph().update(mean, outputs[BatchNormTraining::kRunningMean]);
-    scope.graph().update(variance, outputs[BatchNormTraining::kRunningVariance]);
-    return outputs[BatchNormTraining::kY];
+    const auto [y, running_mean, running_variance] = add_training(scope, options, inputs);
+    scope.graph().update(mean, running_mean);
+    scope.graph().update(variance, running_variance);
+    return y;
   }
 
  private:
+  static SyncedBatchNormOutputs add_training(const Scope& scope, const BatchNormOptions& options,
+                                             const std::vector<Value>& inputs) {
+    if (scope.shard())
+      return add_synced_batch_norm(scope.graph(), *scope.shard(), options, inputs, scope.path());
+    const std::vector<Value> outputs = scope.add_all(std::make_shared<BatchNormTraining>(options), inputs);
+    return {outputs[BatchNormTraining::kY], outputs[BatchNormTraining::kRunningMean],
+            outputs[BatchNormTraining::kRunningVariance]};
+  }
+
   double momentum_ = 0.1;
   double epsilon_ = 1e-5;
   Slot<Initializer> initializer_{"ones"};

@@ -1,5 +1,8 @@
 #include "layers/ops/cross_entropy.h"
+
+#include "core/comm/batch_shard.h"
 #include "layers/loss.h"
+#include "layers/ops/collective.h"
 
 namespace slipway {
 namespace {
@@ -25,18 +28,21 @@ class CrossEntropyLoss : public Loss {
   }
 
   Value build(const Scope& scope, Value output, Value target) const override {
-    const OpPtr op = std::make_shared<CrossEntropy>(
-        CrossEntropy::Options{.smoothing = label_smoothing,
-                              .ignored_label = ignored_label,
-                              .outputs = scope.training() ? CrossEntropy::Outputs::loss_and_gradient
-                                                          : CrossEntropy::Outputs::loss_only});
+    CrossEntropy::Options options{.smoothing = label_smoothing,
+                                  .ignored_label = ignored_label,
+                                  .outputs = scope.training() ? CrossEntropy::Outputs::loss_and_gradient
+                                                              : CrossEntropy::Outputs::loss_only};
     std::vector<Value> inputs = {output, target};
     if (!class_weights.empty()) {
       const Shape shape{static_cast<std::int64_t>(class_weights.size())};
       inputs.push_back(scope.graph().constant(Tensor::of(shape, class_weights).cast(scope.type(output).dtype),
                                               "class_weights"));
     }
-    return scope.add_all(op, std::move(inputs))[0];
+    if (scope.shard()) {
+      options.divisor = CrossEntropy::Divisor::given;
+      inputs.push_back(add_divisor(scope, {inputs.begin() + 1, inputs.end()}, scope.shape(output)[1]));
+    }
+    return scope.add_all(std::make_shared<CrossEntropy>(options), std::move(inputs))[0];
   }
 
   std::optional<BadTarget> find_bad_target(const TensorView& target, const ValueType& output) const override {
@@ -49,6 +55,15 @@ class CrossEntropyLoss : public Loss {
                        text("label ", labels[i], ", expected 0 to ", classes - 1)};
     }
     return std::nullopt;
+  }
+
+ private:
+  /// The weight of the labels of all ranks.
+  Value add_divisor(const Scope& scope, std::vector<Value> labels_and_weights, std::int64_t classes) const {
+    const OpPtr own = std::make_shared<LabelWeight>(
+        LabelWeight::Options{.classes = classes, .ignored_label = ignored_label});
+    const OpPtr all = std::make_shared<AllReduce>(scope.shard()->ranks, "the weight of the labels");
+    return scope.add(all, {scope.add(own, std::move(labels_and_weights))});
   }
 };
 

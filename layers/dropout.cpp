@@ -1,5 +1,6 @@
 #include "layers/ops/dropout.h"
 
+#include "core/comm/batch_shard.h"
 #include "core/runtime/step_state.h"
 #include "layers/layer.h"
 
@@ -15,7 +16,9 @@ class DropoutLayer : public Layer {
   }
   Value build(const Scope& scope, Value input) const override {
     if (!scope.training() || rate_ == 0) return input;
-    return scope.add(std::make_shared<Dropout>(rate_, scope.key("mask")),
+    const Shape& x = scope.shape(input);
+    const std::int64_t first = scope.shard() ? scope.shard()->begin() * x.elements(1, x.rank()) : 0;
+    return scope.add(std::make_shared<Dropout>(rate_, scope.key("mask"), first),
                      {input, StepState::step(scope.graph())});
   }
 

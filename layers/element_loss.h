@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/comm/batch_shard.h"
 #include "layers/loss.h"
 #include "layers/ops/element_loss.h"
 
@@ -13,9 +14,12 @@ class ElementwiseLoss : public Loss {
  protected:
   static Value build_loss(const Scope& scope, const KernelSlot<ElementLossArgs>& kernel,
                           std::vector<Value> inputs, double parameter = 0) {
-    const auto outputs =
-        scope.training() ? ElementLoss::Outputs::loss_and_gradient : ElementLoss::Outputs::loss_only;
-    return scope.add_all(std::make_shared<ElementLoss>(kernel, outputs, parameter), std::move(inputs))[0];
+    ElementLoss::Options options{.outputs = scope.training() ? ElementLoss::Outputs::loss_and_gradient
+                                                             : ElementLoss::Outputs::loss_only,
+                                 .parameter = parameter};
+    const Shape& x = scope.shape(inputs[0]);
+    if (scope.shard()) options.divisor = scope.shard()->samples * x.elements(1, x.rank());
+    return scope.add_all(std::make_shared<ElementLoss>(kernel, options), std::move(inputs))[0];
   }
 };
 

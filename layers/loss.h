@@ -16,8 +16,9 @@ class Loss : public Component {
   /// The target that this loss wants for a model's output, so that a dataset can be refused before it is
   /// read. Error if the output itself does not suit.
   virtual ValueType target_type(const ValueType& output) const = 0;
-  /// Appends the loss and returns it: the mean over the batch, a scalar of the output's dtype. In
-  /// Mode::training it has a gradient with respect to `output`. UserError if the types don't suit.
+  /// Appends the loss and returns it: the mean over the batch, a scalar of the output's dtype; of a part of a
+  /// batch (Scope::shard) what it contributes to that mean. In Mode::training it has a gradient with respect
+  /// to `output`. UserError if the types don't suit.
   virtual Value build(const Scope& scope, Value output, Value target) const = 0;
 
   /// What makes a prediction of the model's output: "softmax" (over axis 1) or "sigmoid" for probabilities,

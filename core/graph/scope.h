@@ -10,6 +10,8 @@
 
 namespace slipway {
 
+struct BatchShard;
+
 /// How a variable gets its first values: fills a host tensor, drawing from `random` if it wants to.
 using Initialize = std::function<void(const TensorView&, RandomSequence& random)>;
 
@@ -26,7 +28,8 @@ class Scope {
     Mode mode = Mode::training;
     DType dtype = DType::float32;  // of parameters and activations
     std::uint64_t seed = 1;
-    ConfigErrors* errors = nullptr;  // takes mistakes, so that all are found; null: the first is thrown
+    ConfigErrors* errors = nullptr;     // takes mistakes, so that all are found; null: the first is thrown
+    const BatchShard* shard = nullptr;  // the part of the batch that the graph is for; null: all of it
   };
   Scope(Graph& graph, Options options, std::string path = "")
       : graph_(&graph), options_(options), path_(std::move(path)) {}
@@ -34,6 +37,9 @@ class Scope {
   Graph& graph() const { return *graph_; }
   bool training() const { return options_.mode == Mode::training; }
   DType dtype() const { return options_.dtype; }
+  /// Null if the graph is for whole batches. Else values of the batch have the rows of one rank, and whatever
+  /// depends on all rows (a mean, statistics, the place of a row) has to be asked of the other ranks, too.
+  const BatchShard* shard() const { return options_.shard; }
   const std::string& path() const { return path_; }
   const ValueType& type(Value value) const { return graph_->type(value); }
   const Shape& shape(Value value) const { return graph_->type(value).shape; }

@@ -3,109 +3,12 @@
 #include <array>
 #include <cmath>
 
-#include "kernels/cpu/channel_groups.h"
+#include "core/comm/shard.h"
+#include "kernels/cpu/channel_planes.h"
 #include "kernels/cpu/float_types.h"
-#include "kernels/cpu/parallel.h"
 
 namespace slipway::cpu {
 namespace {
-
-constexpr int kLanes = ChannelGroups::kLanes;
-
-/// How the batch is cut into parts whose sums are added in order: by the shape alone.
-struct Parts {
-  explicit Parts(const ChannelGroups& in) {
-    constexpr std::int64_t kPixels = 256, kMost = 64;
-    const std::int64_t pixels = std::max<std::int64_t>(1, in.pixels);
-    images = std::max({std::int64_t{1}, kPixels / pixels, (in.batch + kMost - 1) / kMost});
-    count = (in.batch + images - 1) / images;
-  }
-  std::int64_t images, count;
-};
-
-/// Two sums per channel and part, as [part][group * lanes + lane][2].
-struct PartialSums {
-  PartialSums(std::byte* scratch, const ChannelGroups& in)
-      : data(reinterpret_cast<double*>(scratch)), stride(in.groups * in.lanes * 2), lanes(in.lanes) {}
-  double* at(std::int64_t part, std::int64_t group) const { return data + part * stride + group * lanes * 2; }
-  double* data;
-  std::int64_t stride;
-  int lanes;
-};
-
-/// Calls body(offset, lane) for the elements of one plane: along pixels for one lane, else along lanes.
-template <int kConstantLanes, class Body>
-inline __attribute__((always_inline)) void for_plane(const ChannelGroups& in, int stored, Body&& body) {
-  if constexpr (kConstantLanes == 1) {
-#pragma omp simd
-    for (std::int64_t i = 0; i < in.pixels; ++i) body(i, 0);
-  } else {
-    const int lanes = kConstantLanes ? kConstantLanes : stored;
-    for (std::int64_t i = 0; i < in.pixels; ++i) {
-      const std::int64_t offset = i * in.pixel_stride;
-#pragma omp simd
-      for (int l = 0; l < lanes; ++l) body(offset + l, l);
-    }
-  }
-}
-
-/// The sums over one plane of two terms: term(offset, lane, first, second) sets them.
-template <int kConstantLanes, class T, class Term>
-inline __attribute__((always_inline)) void sum_plane(const ChannelGroups& in, int stored, double* sums,
-                                                     Term&& term) {
-  if constexpr (kConstantLanes == 1) {
-    T a = 0, b = 0;
-#pragma omp simd reduction(+ : a, b)
-    for (std::int64_t i = 0; i < in.pixels; ++i) {
-      T first, second;
-      term(i, 0, first, second);
-      a += first;
-      b += second;
-    }
-    sums[0] += static_cast<double>(a);
-    sums[1] += static_cast<double>(b);
-  } else {
-    // Two rows of sums, so that additions need not wait for each other.
-    std::array<T, kLanes> a[2] = {}, b[2] = {};
-    const int lanes = kConstantLanes ? kConstantLanes : stored;
-    std::int64_t i = 0;
-    for (; i + 2 <= in.pixels; i += 2) {
-      for (int row = 0; row < 2; ++row) {
-        const std::int64_t offset = (i + row) * in.pixel_stride;
-#pragma omp simd
-        for (int l = 0; l < lanes; ++l) {
-          T first, second;
-          term(offset + l, l, first, second);
-          a[row][l] += first;
-          b[row][l] += second;
-        }
-      }
-    }
-    for (; i < in.pixels; ++i) {
-      const std::int64_t offset = i * in.pixel_stride;
-      for (int l = 0; l < lanes; ++l) {
-        T first, second;
-        term(offset + l, l, first, second);
-        a[0][l] += first;
-        b[0][l] += second;
-      }
-    }
-    for (int l = 0; l < lanes; ++l) {
-      sums[2 * l] += static_cast<double>(a[0][l]) + static_cast<double>(a[1][l]);
-      sums[2 * l + 1] += static_cast<double>(b[0][l]) + static_cast<double>(b[1][l]);
-    }
-  }
-}
-
-/// Values per channel of one group, zero where there is no channel.
-template <class T>
-struct Lanes : std::array<T, kLanes> {
-  Lanes() { this->fill(T(0)); }
-  Lanes(const void* channels, const ChannelGroups& in, std::int64_t group) : Lanes() {
-    const T* from = static_cast<const T*>(channels) + group * in.lanes;
-    for (int l = 0; l < in.used_lanes(group); ++l) (*this)[static_cast<std::size_t>(l)] = from[l];
-  }
-};
 
 /// Sums x - pivot and its square; the pivot, each channel's first value, keeps the difference of squares
 /// accurate where the mean is large.
@@ -119,38 +22,18 @@ __attribute__((noinline)) void moments_plane(const ChannelGroups& in, int stored
   });
 }
 
-/// Calls plane.template operator()<kConstantLanes>(n, group, stored lanes) for each plane of a part.
-template <class Plane>
-void for_each_part(const Stream& stream, const ChannelGroups& in, const Parts& parts, Plane&& plane) {
-  parallel_each(stream, parts.count * in.groups, [&](std::int64_t i) {
-    const std::int64_t part = i / in.groups, group = i % in.groups;
-    const int stored = in.stored_lanes(group);
-    const std::int64_t end = std::min(in.batch, (part + 1) * parts.images);
-    const int constant = in.lanes > 1 && stored == 1 ? 0 : stored;  // 1 stands for pixels side by side
-    visit_lanes(constant, [&]<int kConstantLanes>() {
-      for (std::int64_t n = part * parts.images; n < end; ++n) {
-        plane.template operator()<kConstantLanes>(part, n, group, stored);
-      }
-    });
-  });
-}
-
-/// Adds up the parts of one lane in order.
-std::array<double, 2> total(const PartialSums& partial, const Parts& parts, std::int64_t group, int lane) {
-  std::array<double, 2> sum{};
-  for (std::int64_t part = 0; part < parts.count; ++part) {
-    sum[0] += partial.at(part, group)[2 * lane];
-    sum[1] += partial.at(part, group)[2 * lane + 1];
+/// finish(channel, mean, variance) for all channels; both are 0 of no values.
+template <class T, class Finish>
+void compute_moments(const Stream& stream, const T* x, const ChannelGroups& in, std::byte* scratch,
+                     Finish&& finish) {
+  const std::int64_t values = in.batch * in.pixels;
+  if (values == 0) {
+    for (std::int64_t c = 0; c < in.channels; ++c) finish(c, 0.0, 0.0);
+    return;
   }
-  return sum;
-}
-
-template <class T>
-void compute_moments(const Stream& stream, const BatchNormTrainingArgs& args, const ChannelGroups& in) {
   const Parts parts(in);
-  const PartialSums partial(args.scratch, in);
+  const PartialSums partial(scratch, in);
   std::fill_n(partial.data, parts.count * partial.stride, 0.0);
-  const T* x = static_cast<const T*>(args.x);
   const auto pivot = [&](std::int64_t group) {
     Lanes<T> lanes;
     for (int l = 0; l < in.used_lanes(group); ++l) {
@@ -163,27 +46,35 @@ void compute_moments(const Stream& stream, const BatchNormTrainingArgs& args, co
                   moments_plane<kConstantLanes, T>(in, stored, x + in.offset(n, group), pivot(group),
                                                    partial.at(part, group));
                 });
-  const double count = static_cast<double>(in.batch * in.pixels);
+  const double count = static_cast<double>(values);
   parallel_for(stream, in.groups, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t group = begin; group < end; ++group) {
       for (int l = 0; l < in.used_lanes(group); ++l) {
-        const std::int64_t c = group * in.lanes + l;
         const auto [sum, squares] = total(partial, parts, group, l);
         const double shifted = sum / count;
-        const double mean = shifted + static_cast<double>(x[in.offset(0, group) + l]);
-        const double variance = std::max(0.0, squares / count - shifted * shifted);
-        static_cast<T*>(args.mean)[c] = static_cast<T>(mean);
-        static_cast<T*>(args.rstd)[c] = static_cast<T>(1 / std::sqrt(variance + args.epsilon));
-        const auto update = [&](void* running, double batch) {
-          T& value = static_cast<T*>(running)[c];
-          value = static_cast<T>((1 - args.momentum) * static_cast<double>(value) + args.momentum * batch);
-        };
-        update(args.running_mean, mean);
-        update(args.running_variance, variance * count / std::max(1.0, count - 1));
+        finish(group * in.lanes + l, shifted + static_cast<double>(x[in.offset(0, group) + l]),
+               std::max(0.0, squares / count - shifted * shifted));
       }
     }
   });
 }
+
+/// Running statistics, which take the unbiased variance of `count` values.
+template <class T>
+struct Running {
+  T* mean;
+  T* variance;
+  double momentum;
+  double count;
+
+  void update(std::int64_t channel, double batch_mean, double batch_variance) const {
+    const auto mix = [&](T& value, double batch) {
+      value = static_cast<T>((1 - momentum) * static_cast<double>(value) + momentum * batch);
+    };
+    mix(mean[channel], batch_mean);
+    mix(variance[channel], batch_variance * count / std::max(1.0, count - 1));
+  }
+};
 
 template <class T>
 struct Planes {
@@ -271,8 +162,58 @@ BatchNormInferenceArgs by_statistics_of_batch(const BatchNormTrainingArgs& args)
 void training(const Stream& stream, const BatchNormTrainingArgs& args) {
   const ChannelGroups in(args.x_type, "batch_norm");
   visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
-    compute_moments<T>(stream, args, in);
+    const Running<T> running{.mean = static_cast<T*>(args.running_mean),
+                             .variance = static_cast<T*>(args.running_variance),
+                             .momentum = args.momentum,
+                             .count = static_cast<double>(in.batch * in.pixels)};
+    compute_moments(stream, static_cast<const T*>(args.x), in, args.scratch,
+                    [&](std::int64_t c, double mean, double variance) {
+                      static_cast<T*>(args.mean)[c] = static_cast<T>(mean);
+                      static_cast<T*>(args.rstd)[c] = static_cast<T>(1 / std::sqrt(variance + args.epsilon));
+                      running.update(c, mean, variance);
+                    });
     apply<T>(stream, by_statistics_of_batch(args), in);
+  });
+}
+
+void moments(const Stream& stream, const BatchNormMomentsArgs& args) {
+  const ChannelGroups in(args.x_type, "batch_norm");
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
+    T* const result = static_cast<T*>(args.moments);
+    const double count = static_cast<double>(in.batch * in.pixels);
+    compute_moments(stream, static_cast<const T*>(args.x), in, args.scratch,
+                    [&](std::int64_t c, double mean, double variance) {
+                      result[c] = static_cast<T>(mean);
+                      result[in.channels + c] = static_cast<T>(variance * count);
+                    });
+  });
+}
+
+/// Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances"
+/// (1979).
+void merge(const Stream&, const BatchNormMergeArgs& args) {
+  visit_float(args.dtype, "batch_norm", [&]<class T>() {
+    const Running<T> running{.mean = static_cast<T*>(args.running_mean),
+                             .variance = static_cast<T*>(args.running_variance),
+                             .momentum = args.momentum,
+                             .count = static_cast<double>(args.samples * args.pixels)};
+    for (std::int64_t c = 0; c < args.channels; ++c) {
+      double count = 0, mean = 0, squares = 0;
+      for (int rank = 0; rank < args.ranks; ++rank) {
+        const T* of_rank = static_cast<const T*>(args.moments) + 2 * rank * args.channels + c;
+        const auto values = static_cast<double>(Shard{rank, args.ranks}.size(args.samples) * args.pixels);
+        if (values == 0) continue;
+        const double distance = static_cast<double>(of_rank[0]) - mean;
+        mean += distance * values / (count + values);
+        squares += static_cast<double>(of_rank[args.channels]) +
+                   distance * distance * count * values / (count + values);
+        count += values;
+      }
+      const double variance = count > 0 ? squares / count : 0;
+      static_cast<T*>(args.mean)[c] = static_cast<T>(mean);
+      static_cast<T*>(args.variance)[c] = static_cast<T>(variance);
+      running.update(c, mean, variance);
+    }
   });
 }
 
@@ -351,10 +292,9 @@ void reduce(const Stream& stream, const BatchNormGradientArgs& args, const Chann
 }
 
 template <class T>
-void backward_typed(const Stream& stream, const BatchNormGradientArgs& args, const ChannelGroups& in) {
-  reduce<T>(stream, args, in);
-  const bool of_batch = args.rstd != nullptr;  // mean and variance depend on x
-  const T share = T(1) / static_cast<T>(std::max<std::int64_t>(1, in.batch * in.pixels));
+void input_gradient(const Stream& stream, const BatchNormGradientArgs& args, const ChannelGroups& in) {
+  const bool of_batch = args.count > 0;  // mean and variance depend on x
+  const T share = T(1) / static_cast<T>(std::max<std::int64_t>(1, args.count));
   for_each_part(stream, in, Parts(in),
                 [&]<int kConstantLanes>(std::int64_t, std::int64_t n, std::int64_t group, int stored) {
                   const Lanes<T> scale(args.scale, in, group), mean(args.mean, in, group);
@@ -376,9 +316,14 @@ void backward_typed(const Stream& stream, const BatchNormGradientArgs& args, con
                 });
 }
 
+/// One of the functions above, or both.
+template <bool kSums, bool kInput>
 void backward(const Stream& stream, const BatchNormGradientArgs& args) {
   const ChannelGroups in(args.x_type, "batch_norm");
-  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() { backward_typed<T>(stream, args, in); });
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
+    if constexpr (kSums) reduce<T>(stream, args, in);
+    if constexpr (kInput) input_gradient<T>(stream, args, in);
+  });
 }
 
 std::size_t scratch_bytes(const Stream&, const ValueType& type) {
@@ -388,7 +333,13 @@ std::size_t scratch_bytes(const Stream&, const ValueType& type) {
 
 const KernelRegistrar<BatchNormTrainingArgs> kTraining(batch_norm_training, DeviceKind::cpu, training);
 const KernelRegistrar<BatchNormInferenceArgs> kInference(batch_norm_inference, DeviceKind::cpu, inference);
-const KernelRegistrar<BatchNormGradientArgs> kBackward(batch_norm_backward, DeviceKind::cpu, backward);
+const KernelRegistrar<BatchNormMomentsArgs> kMoments(batch_norm_moments, DeviceKind::cpu, moments);
+const KernelRegistrar<BatchNormMergeArgs> kMerge(batch_norm_merge, DeviceKind::cpu, merge);
+const KernelRegistrar<BatchNormGradientArgs> kBackward(batch_norm_backward, DeviceKind::cpu,
+                                                       backward<true, true>);
+const KernelRegistrar<BatchNormGradientArgs> kSums(batch_norm_sums, DeviceKind::cpu, backward<true, false>);
+const KernelRegistrar<BatchNormGradientArgs> kInput(batch_norm_input_gradient, DeviceKind::cpu,
+                                                    backward<false, true>);
 const DeviceFunctionRegistrar kScratch(batch_norm_scratch_bytes, DeviceKind::cpu, scratch_bytes);
 
 }  // namespace

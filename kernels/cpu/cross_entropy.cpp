@@ -13,6 +13,29 @@ namespace {
 /// Positions that are worked on side by side where classes are not contiguous.
 constexpr std::int64_t kLanes = 32;
 
+/// What each label counts in Σ_n w_y.
+template <class T>
+struct LabelWeights {
+  const T* weights;  // or null
+  std::int64_t classes, ignored_label;
+
+  bool in_range(std::int64_t label) const { return label >= 0 && label < classes; }
+  T of_class(std::int64_t c) const { return weights ? weights[c] : T(1); }
+  double sum(const Stream& stream, const std::int64_t* labels, std::int64_t positions) const {
+    return fixed_sum(stream, positions, positions, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      for (std::int64_t i = begin; i < end; ++i) sum += of_label(labels[i]);
+      return sum;
+    });
+  }
+
+ private:
+  double of_label(std::int64_t label) const {
+    if (label == ignored_label) return 0;
+    return in_range(label) ? static_cast<double>(of_class(label)) : std::numeric_limits<double>::quiet_NaN();
+  }
+};
+
 template <class T>
 class CrossEntropy {
  public:
@@ -21,16 +44,14 @@ class CrossEntropy {
         args_(args),
         x_(static_cast<const T*>(args.x)),
         weights_(static_cast<const T*>(args.weights)),
-        dx_(static_cast<T*>(args.dx)) {}
+        dx_(static_cast<T*>(args.dx)),
+        label_weights_{weights_, args.classes, args.ignored_label} {}
 
   void run() {
     const std::int64_t positions = args_.outer * args_.inner;
     // Of all labels, so that one pass over x can write final gradients.
-    const double weight = fixed_sum(stream_, positions, positions, [&](std::int64_t begin, std::int64_t end) {
-      double sum = 0;
-      for (std::int64_t i = begin; i < end; ++i) sum += label_weight(args_.labels[i]);
-      return sum;
-    });
+    const double weight =
+        args_.divisor ? *args_.divisor : label_weights_.sum(stream_, args_.labels, positions);
     scale_ = static_cast<T>(1 / weight);
     on_label_ = static_cast<T>(1 - args_.smoothing);
     on_class_ = static_cast<T>(args_.smoothing / static_cast<double>(args_.classes));
@@ -51,12 +72,8 @@ class CrossEntropy {
   }
 
  private:
-  bool in_range(std::int64_t label) const { return label >= 0 && label < args_.classes; }
-  T weight(std::int64_t c) const { return weights_ ? weights_[c] : T(1); }
-  double label_weight(std::int64_t label) const {
-    if (label == args_.ignored_label) return 0;
-    return in_range(label) ? static_cast<double>(weight(label)) : std::numeric_limits<double>::quiet_NaN();
-  }
+  bool in_range(std::int64_t label) const { return label_weights_.in_range(label); }
+  T weight(std::int64_t c) const { return label_weights_.of_class(c); }
 
   /// Rows of contiguous classes.
   double rows(std::int64_t begin, std::int64_t end) const {
@@ -190,6 +207,7 @@ class CrossEntropy {
   const T* x_;
   const T* weights_;
   T* dx_;
+  LabelWeights<T> label_weights_;
   T scale_ = 0;          // 1 / Σ_n w_y
   T on_label_ = 0;       // 1 - s
   T on_class_ = 0;       // s / C
@@ -200,7 +218,15 @@ void run(const Stream& stream, const CrossEntropyArgs& args) {
   visit_float(args.dtype, "cross_entropy", [&]<class T>() { CrossEntropy<T>(stream, args).run(); });
 }
 
+void sum_label_weights(const Stream& stream, const LabelWeightArgs& args) {
+  visit_float(args.dtype, "label_weight", [&]<class T>() {
+    const LabelWeights<T> weights{static_cast<const T*>(args.weights), args.classes, args.ignored_label};
+    *args.sum = weights.sum(stream, args.labels, args.positions);
+  });
+}
+
 const KernelRegistrar<CrossEntropyArgs> kRegistered(cross_entropy_kernel, DeviceKind::cpu, run);
+const KernelRegistrar<LabelWeightArgs> kLabelWeight(label_weight_kernel, DeviceKind::cpu, sum_label_weights);
 
 }  // namespace
 }  // namespace slipway::cpu

@@ -18,7 +18,7 @@ double element_loss_sum(const Stream& stream, const ElementLossArgs& args, Funct
   const Target* target = static_cast<const Target*>(args.target);
   const T* weights = static_cast<const T*>(args.weights);
   T* dx = static_cast<T*>(args.dx);
-  const T share = T(1) / static_cast<T>(args.count);
+  const T share = T(1) / static_cast<T>(args.divisor);
   return fixed_sum(stream, args.count, args.count, [=, &args](std::int64_t begin, std::int64_t end) {
     double sum = 0;
     for (std::int64_t from = begin; from < end;) {  // runs of one weight
@@ -52,7 +52,7 @@ void run_element_loss(const Stream& stream, const ElementLossArgs& args, const c
     const double sum = args.target_dtype == DType::int64
                            ? element_loss_sum<T, std::int64_t>(stream, args, function)
                            : element_loss_sum<T, T>(stream, args, function);
-    *static_cast<T*>(args.loss) = static_cast<T>(sum / static_cast<double>(args.count));
+    *static_cast<T*>(args.loss) = static_cast<T>(sum / static_cast<double>(args.divisor));
   });
 }
 

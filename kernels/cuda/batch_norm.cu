@@ -24,25 +24,71 @@ struct MomentTerms {
   }
 };
 
+/// Running statistics, which take the unbiased variance.
+template <class A>
+struct Running {
+  A* mean;
+  A* variance;
+  double momentum;
+
+  __device__ void update(std::int64_t channel, double batch_mean, double squares, double count) const {
+    mix(mean[channel], batch_mean);
+    mix(variance[channel], squares / (count > 2 ? count - 1 : 1));
+  }
+  __device__ void mix(A& value, double batch) const {
+    value = static_cast<A>((1 - momentum) * static_cast<double>(value) + momentum * batch);
+  }
+};
+
 template <class A>
 struct FinishMoments {
   A* mean;
   A* rstd;
-  A* running_mean;
-  A* running_variance;
-  double epsilon, momentum;
+  Running<A> running;
+  double epsilon;
 
   __device__ void operator()(std::int64_t channel, const Moments<A>& moments) const {
     const double count = static_cast<double>(moments.count), squares = static_cast<double>(moments.squares);
     mean[channel] = moments.mean;
     rstd[channel] = static_cast<A>(1 / square_root(squares / count + epsilon));
-    update(running_mean[channel], static_cast<double>(moments.mean));
-    update(running_variance[channel], squares / (count > 2 ? count - 1 : 1));
-  }
-  __device__ void update(A& running, double batch) const {
-    running = static_cast<A>((1 - momentum) * static_cast<double>(running) + momentum * batch);
+    running.update(channel, static_cast<double>(moments.mean), squares, count);
   }
 };
+
+template <class A>
+struct StoreMoments {
+  A* moments;  // [2, channels]
+  std::int64_t channels;
+
+  __device__ void operator()(std::int64_t channel, const Moments<A>& sum) const {
+    moments[channel] = sum.mean;
+    moments[channels + channel] = sum.squares;
+  }
+};
+
+/// Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances"
+/// (1979). A thread a channel.
+template <class A>
+__global__ void __launch_bounds__(kBlockThreads)
+    merge_moments(const A* moments, const int ranks, const std::int64_t channels, const std::int64_t samples,
+                  const std::int64_t pixels, A* mean, A* variance, const Running<A> running) {
+  for (std::int64_t c = grid_thread(); c < channels; c += grid_threads()) {
+    double count = 0, middle = 0, squares = 0;
+    for (int rank = 0; rank < ranks; ++rank) {
+      const A* of_rank = moments + 2 * rank * channels + c;
+      const std::int64_t rows = samples * (rank + 1) / ranks - samples * rank / ranks;
+      const double values = static_cast<double>(rows * pixels), all = count + values;
+      if (rows * pixels == 0) continue;
+      const double distance = static_cast<double>(of_rank[0]) - middle;
+      middle += distance * values / all;
+      squares += static_cast<double>(of_rank[channels]) + distance * distance * count * values / all;
+      count = all;
+    }
+    mean[c] = static_cast<A>(middle);
+    variance[c] = static_cast<A>(count > 0 ? squares / count : 0);
+    running.update(c, middle, squares, count);
+  }
+}
 
 /// The values of a channel.
 template <class A>
@@ -209,14 +255,39 @@ void training(const Stream& stream, const BatchNormTrainingArgs& args) {
     const MomentTerms<T> terms{static_cast<const T*>(args.x)};
     const FinishMoments<A> finish{.mean = static_cast<A*>(args.mean),
                                   .rstd = static_cast<A*>(args.rstd),
-                                  .running_mean = static_cast<A*>(args.running_mean),
-                                  .running_variance = static_cast<A*>(args.running_variance),
-                                  .epsilon = args.epsilon,
-                                  .momentum = args.momentum};
+                                  .running = {static_cast<A*>(args.running_mean),
+                                              static_cast<A*>(args.running_variance), args.momentum},
+                                  .epsilon = args.epsilon};
     sum_channels<kPackSize<T>>(stream, parts_of(args.x_type), terms, finish,
                                aligned_for_packs(kPackSize<T>, terms.x), args.scratch);
     normalize<T>(stream, args, {.mean = finish.mean, .rstd = finish.rstd});
   });
+}
+
+void moments(const Stream& stream, const BatchNormMomentsArgs& args) {
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
+    using A = AccumulatorOf<T>;
+    const ChannelParts parts = parts_of(args.x_type);
+    const MomentTerms<T> terms{static_cast<const T*>(args.x)};
+    sum_channels<kPackSize<T>>(stream, parts, terms,
+                               StoreMoments<A>{static_cast<A*>(args.moments), parts.channels},
+                               aligned_for_packs(kPackSize<T>, terms.x), args.scratch);
+  });
+}
+
+void merge(const Stream& stream, const BatchNormMergeArgs& args) {
+  const auto run = [&]<class A>() {
+    launch(stream, elementwise_shape(stream, args.channels), merge_moments<A>,
+           static_cast<const A*>(args.moments), args.ranks, args.channels, args.samples, args.pixels,
+           static_cast<A*>(args.mean), static_cast<A*>(args.variance),
+           Running<A>{static_cast<A*>(args.running_mean), static_cast<A*>(args.running_variance),
+                      args.momentum});
+  };
+  if (args.channels == 0) return;
+  if (args.dtype == DType::float64)
+    run.template operator()<double>();
+  else
+    run.template operator()<float>();
 }
 
 void inference(const Stream& stream, const BatchNormInferenceArgs& args) {
@@ -231,34 +302,50 @@ void inference(const Stream& stream, const BatchNormInferenceArgs& args) {
 }
 
 template <class T>
-void backward_typed(const Stream& stream, const BatchNormGradientArgs& args) {
+ChannelStatistics<AccumulatorOf<T>> statistics_of(const BatchNormGradientArgs& args) {
   using A = AccumulatorOf<T>;
-  constexpr int kWidth = kPackSize<T>;
-  const ChannelParts parts = parts_of(args.x_type);
-  const ChannelStatistics<A> statistics{.mean = static_cast<const A*>(args.mean),
-                                        .rstd = static_cast<const A*>(args.rstd),
-                                        .variance = static_cast<const A*>(args.variance),
-                                        .epsilon = static_cast<A>(args.epsilon)};
-  const MaskedGradient<T> gradient{static_cast<const T*>(args.dy), static_cast<const T*>(args.y)};
-  const T* x = static_cast<const T*>(args.x);
-  const bool aligned = aligned_for_packs(kWidth, gradient.dy, gradient.y, x);
-  const FinishGradient<A> finish{statistics, static_cast<A*>(args.dscale), static_cast<A*>(args.dshift)};
-  sum_channels<kWidth>(stream, parts, GradientTerms<T>{gradient, x, statistics.mean}, finish, aligned,
-                       args.scratch);
-  const double count = static_cast<double>(std::max<std::int64_t>(1, parts.batch * parts.pixels));
-  const InputGradient<T> map{.statistics = statistics,
-                             .gradient = gradient,
-                             .x = x,
-                             .scale = static_cast<const A*>(args.scale),
-                             .dscale = finish.dscale,
-                             .dshift = finish.dshift,
-                             .dx = static_cast<T*>(args.dx),
-                             .share = args.rstd ? static_cast<A>(1 / count) : A(0)};
-  apply<kWidth>(stream, parts, map, aligned && aligned_for_packs(kWidth, map.dx));
+  return {.mean = static_cast<const A*>(args.mean),
+          .rstd = static_cast<const A*>(args.rstd),
+          .variance = static_cast<const A*>(args.variance),
+          .epsilon = static_cast<A>(args.epsilon)};
 }
 
+template <class T>
+void gradient_sums(const Stream& stream, const BatchNormGradientArgs& args) {
+  using A = AccumulatorOf<T>;
+  constexpr int kWidth = kPackSize<T>;
+  const MaskedGradient<T> gradient{static_cast<const T*>(args.dy), static_cast<const T*>(args.y)};
+  const T* x = static_cast<const T*>(args.x);
+  const ChannelStatistics<A> statistics = statistics_of<T>(args);
+  const FinishGradient<A> finish{statistics, static_cast<A*>(args.dscale), static_cast<A*>(args.dshift)};
+  sum_channels<kWidth>(stream, parts_of(args.x_type), GradientTerms<T>{gradient, x, statistics.mean}, finish,
+                       aligned_for_packs(kWidth, gradient.dy, gradient.y, x), args.scratch);
+}
+
+template <class T>
+void input_gradient(const Stream& stream, const BatchNormGradientArgs& args) {
+  using A = AccumulatorOf<T>;
+  constexpr int kWidth = kPackSize<T>;
+  const InputGradient<T> map{
+      .statistics = statistics_of<T>(args),
+      .gradient = {static_cast<const T*>(args.dy), static_cast<const T*>(args.y)},
+      .x = static_cast<const T*>(args.x),
+      .scale = static_cast<const A*>(args.scale),
+      .dscale = static_cast<const A*>(args.dscale),
+      .dshift = static_cast<const A*>(args.dshift),
+      .dx = static_cast<T*>(args.dx),
+      .share = args.count > 0 ? static_cast<A>(1 / static_cast<double>(args.count)) : A(0)};
+  apply<kWidth>(stream, parts_of(args.x_type), map,
+                aligned_for_packs(kWidth, map.gradient.dy, map.gradient.y, map.x, map.dx));
+}
+
+/// One of the functions above, or both.
+template <bool kSums, bool kInput>
 void backward(const Stream& stream, const BatchNormGradientArgs& args) {
-  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() { backward_typed<T>(stream, args); });
+  visit_float(args.x_type.dtype, "batch_norm", [&]<class T>() {
+    if constexpr (kSums) gradient_sums<T>(stream, args);
+    if constexpr (kInput) input_gradient<T>(stream, args);
+  });
 }
 
 std::size_t scratch_bytes(const Stream&, const ValueType& type) {
@@ -268,7 +355,13 @@ std::size_t scratch_bytes(const Stream&, const ValueType& type) {
 
 const KernelRegistrar<BatchNormTrainingArgs> kTraining(batch_norm_training, DeviceKind::cuda, training);
 const KernelRegistrar<BatchNormInferenceArgs> kInference(batch_norm_inference, DeviceKind::cuda, inference);
-const KernelRegistrar<BatchNormGradientArgs> kBackward(batch_norm_backward, DeviceKind::cuda, backward);
+const KernelRegistrar<BatchNormMomentsArgs> kMoments(batch_norm_moments, DeviceKind::cuda, moments);
+const KernelRegistrar<BatchNormMergeArgs> kMerge(batch_norm_merge, DeviceKind::cuda, merge);
+const KernelRegistrar<BatchNormGradientArgs> kBackward(batch_norm_backward, DeviceKind::cuda,
+                                                       backward<true, true>);
+const KernelRegistrar<BatchNormGradientArgs> kSums(batch_norm_sums, DeviceKind::cuda, backward<true, false>);
+const KernelRegistrar<BatchNormGradientArgs> kInput(batch_norm_input_gradient, DeviceKind::cuda,
+                                                    backward<false, true>);
 const DeviceFunctionRegistrar kScratch(batch_norm_scratch_bytes, DeviceKind::cuda, scratch_bytes);
 
 }  // namespace

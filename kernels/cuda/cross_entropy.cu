@@ -198,9 +198,28 @@ __global__ void __launch_bounds__(kBlockThreads) finish_loss(const double* weigh
   if (threadIdx.x == 0) *loss = from_accumulator<T>(static_cast<AccumulatorOf<T>>(sum / weight));
 }
 
+/// One block.
+__global__ void __launch_bounds__(kBlockThreads)
+    add_parts(const double* partial, const int parts, double* sum) {
+  __shared__ double shared[kMostWarps];
+  double all = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < parts; i += kBlockThreads) all += partial[i];
+  all = block_sum(all, shared);
+  if (threadIdx.x == 0) *sum = all;
+}
+
 /// At most `most` blocks, by the count alone; one if there is nothing to do, so that sums exist.
 int part_count(std::int64_t blocks, std::int64_t most) {
   return static_cast<int>(std::clamp<std::int64_t>(blocks, 1, most));
+}
+
+LaunchShape blocks_of(int count) {
+  return {.grid = dim3(static_cast<unsigned>(count)), .block = dim3(kBlockThreads)};
+}
+
+/// Sums over one thread a position, at most.
+int label_weight_parts(std::int64_t positions) {
+  return part_count((positions + kBlockThreads - 1) / kBlockThreads, kBlockThreads);
 }
 
 template <class T>
@@ -208,7 +227,8 @@ void run_typed(const Stream& stream, const CrossEntropyArgs& args) {
   using A = AccumulatorOf<T>;
   const std::int64_t positions = args.outer * args.inner;
   const std::int64_t blocks = (positions + kBlockThreads - 1) / kBlockThreads;
-  const int weight_parts = part_count(blocks, kBlockThreads);
+  const int weight_parts = args.divisor ? 1 : label_weight_parts(positions);
+  const double* const label_weights = args.divisor ? args.divisor : args.partial;
   double* const losses = args.partial + CrossEntropyArgs::kParts;
   const CrossEntropy<T> problem{
       .x = static_cast<const T*>(args.x),
@@ -219,12 +239,10 @@ void run_typed(const Stream& stream, const CrossEntropyArgs& args) {
       .ignored_label = args.ignored_label,
       .on_label = static_cast<A>(1 - args.smoothing),
       .on_class = static_cast<A>(args.smoothing / static_cast<double>(args.classes)),
-      .label_weights = args.partial,
+      .label_weights = label_weights,
       .parts = weight_parts};
-  const auto blocks_of = [](int count) {
-    return LaunchShape{.grid = dim3(static_cast<unsigned>(count)), .block = dim3(kBlockThreads)};
-  };
-  launch(stream, blocks_of(weight_parts), sum_label_weights<T>, problem, positions, args.partial);
+  if (!args.divisor)
+    launch(stream, blocks_of(weight_parts), sum_label_weights<T>, problem, positions, args.partial);
   int parts = 0;
   if (args.inner == 1) {
     const RowLoop loop{positions, args.classes};
@@ -238,7 +256,7 @@ void run_typed(const Stream& stream, const CrossEntropyArgs& args) {
     launch(stream, blocks_of(parts), position_lines<T>, problem, positions, args.inner,
            Divisor(std::max<std::int64_t>(1, args.inner)), losses);
   }
-  launch(stream, blocks_of(1), finish_loss<T>, static_cast<const double*>(args.partial), weight_parts,
+  launch(stream, blocks_of(1), finish_loss<T>, label_weights, weight_parts,
          static_cast<const double*>(losses), parts, static_cast<T*>(args.loss));
 }
 
@@ -246,7 +264,20 @@ void run(const Stream& stream, const CrossEntropyArgs& args) {
   visit_float(args.dtype, "cross_entropy", [&]<class T>() { run_typed<T>(stream, args); });
 }
 
+void label_weight(const Stream& stream, const LabelWeightArgs& args) {
+  const int parts = label_weight_parts(args.positions);
+  visit_float(args.dtype, "label_weight", [&]<class T>() {
+    const CrossEntropy<T> problem{.labels = args.labels,
+                                  .weights = static_cast<const T*>(args.weights),
+                                  .classes = args.classes,
+                                  .ignored_label = args.ignored_label};
+    launch(stream, blocks_of(parts), sum_label_weights<T>, problem, args.positions, args.partial);
+  });
+  launch(stream, blocks_of(1), add_parts, static_cast<const double*>(args.partial), parts, args.sum);
+}
+
 const KernelRegistrar<CrossEntropyArgs> kRegistered(cross_entropy_kernel, DeviceKind::cuda, run);
+const KernelRegistrar<LabelWeightArgs> kLabelWeight(label_weight_kernel, DeviceKind::cuda, label_weight);
 
 }  // namespace
 }  // namespace slipway::cuda

@@ -20,6 +20,7 @@ struct Dropout {
   const std::int64_t* step;  // []
   std::uint32_t bound;
   A scale;
+  std::int64_t first;  // index of x[0] in the whole batch
 
   __device__ PhiloxWords draw(std::int64_t block) const {
     return philox(key, static_cast<std::uint64_t>(*step), static_cast<std::uint64_t>(block));
@@ -28,13 +29,13 @@ struct Dropout {
     return from_accumulator<T>(word < bound ? A(0) : to_accumulator(x) * scale);
   }
 
-  /// kWidth neighbouring lanes of a group: the i-th such part.
+  /// kWidth neighbouring lanes of a group: the i-th such part, where x begins with a group.
   __device__ void lanes(std::int64_t i, const T* x, T* y) const {
     constexpr int kParts = kLanes / kWidth;
-    const std::int64_t first = i * kWidth, group = i / kParts, lane = i % kParts * kWidth;
+    const std::int64_t block = i * kWidth, group = i / kParts, lane = i % kParts * kWidth;
     PhiloxWords words[kWidth];
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) words[k] = draw(first + k);
+    for (int k = 0; k < kWidth; ++k) words[k] = draw(first / kGroup * kLanes + block + k);
 #pragma unroll
     for (int j = 0; j < kGroup / kLanes; ++j) {
       const std::int64_t start = group * kGroup + j * kLanes + lane;
@@ -45,8 +46,8 @@ struct Dropout {
     }
   }
   __device__ void element(std::int64_t i, const T* x, T* y) const {
-    const std::int64_t word = i % kGroup / kLanes;
-    const PhiloxWords drawn = draw(i / kGroup * kLanes + i % kLanes);
+    const std::int64_t index = first + i, word = index % kGroup / kLanes;
+    const PhiloxWords drawn = draw(index / kGroup * kLanes + index % kLanes);
     const std::uint32_t low = word % 2 == 0 ? drawn.values[0] : drawn.values[1];
     const std::uint32_t high = word % 2 == 0 ? drawn.values[2] : drawn.values[3];
     y[i] = apply(word < 2 ? low : high, x[i]);
@@ -71,8 +72,10 @@ void run(const Stream& stream, const DropoutArgs& args) {
         .key = args.key,
         .step = args.step,
         .bound = static_cast<std::uint32_t>(std::llround(std::max(0.0, args.probability * 0x1p32 - 0.5))),
-        .scale = static_cast<AccumulatorOf<T>>(1 / (1 - args.probability))};
-    const std::int64_t groups = aligned_for_packs(kPackSize<T>, x, y) ? args.count / Dropout<T>::kGroup : 0;
+        .scale = static_cast<AccumulatorOf<T>>(1 / (1 - args.probability)),
+        .first = args.first};
+    const bool whole = args.first % Dropout<T>::kGroup == 0 && aligned_for_packs(kPackSize<T>, x, y);
+    const std::int64_t groups = whole ? args.count / Dropout<T>::kGroup : 0;
     launch(
         stream,
         elementwise_shape(stream, groups > 0 ? groups * Dropout<T>::kLanes / Dropout<T>::kWidth : args.count),

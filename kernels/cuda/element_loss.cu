@@ -52,7 +52,7 @@ struct Losses {
   const T* weights;  // [channels], or null
   T* dx;             // or null
   Divisor by_inner, by_channels;
-  A parameter, share;  // 1 / count
+  A parameter, share;  // 1 / divisor
 
   __device__ A weight(std::int64_t i) const {
     return weights ? to_accumulator(weights[by_channels.remainder(by_inner.quotient(i))]) : A(1);
@@ -96,12 +96,12 @@ __global__ void __launch_bounds__(kBlockThreads)
 /// One block.
 template <class T>
 __global__ void __launch_bounds__(kBlockThreads)
-    finish_mean(const double* partial, const int parts, const double count, T* loss) {
+    finish_mean(const double* partial, const int parts, const double divisor, T* loss) {
   __shared__ double shared[kMostWarps];
   double sum = 0;
   for (int i = static_cast<int>(threadIdx.x); i < parts; i += kBlockThreads) sum += partial[i];
   sum = block_sum(sum, shared);
-  if (threadIdx.x == 0) *loss = from_accumulator<T>(static_cast<AccumulatorOf<T>>(sum / count));
+  if (threadIdx.x == 0) *loss = from_accumulator<T>(static_cast<AccumulatorOf<T>>(sum / divisor));
 }
 
 template <class Loss, class T, class Target>
@@ -115,7 +115,7 @@ void run_typed(const Stream& stream, const ElementLossArgs& args) {
                                  .by_inner = Divisor(std::max<std::int64_t>(1, args.inner)),
                                  .by_channels = Divisor(std::max<std::int64_t>(1, args.channels)),
                                  .parameter = static_cast<A>(args.parameter),
-                                 .share = A(1) / static_cast<A>(args.count)};
+                                 .share = A(1) / static_cast<A>(args.divisor)};
   const bool aligned =
       aligned_for_packs(kWidth, losses.x, losses.dx) && aligned_for_packs(kWidth, losses.target);
   // Blocks by the count alone: the same bits on every device.
@@ -124,7 +124,7 @@ void run_typed(const Stream& stream, const ElementLossArgs& args) {
   launch(stream, {.grid = dim3(static_cast<unsigned>(parts)), .block = dim3(kBlockThreads)},
          sum_losses<Loss, T, Target>, losses, aligned ? args.count / kWidth : 0, args.count, args.partial);
   launch(stream, {.grid = dim3(1), .block = dim3(kBlockThreads)}, finish_mean<T>,
-         static_cast<const double*>(args.partial), parts, static_cast<double>(args.count),
+         static_cast<const double*>(args.partial), parts, static_cast<double>(args.divisor),
          static_cast<T*>(args.loss));
 }
 

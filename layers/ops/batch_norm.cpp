@@ -1,5 +1,6 @@
 #include "layers/ops/batch_norm.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/graph/onnx_sink.h"
@@ -75,19 +76,22 @@ class BatchNormGradient : public Op {
   void run(OpContext& context) const override {
     const bool of_batch = statistics_ == Statistics::of_batch;
     const void* spread = context.input(first() + 4).data;
-    batch_norm_backward(context.stream, {.x_type = context.output().type,
-                                         .dy = context.input(0).data,
-                                         .y = first() ? context.input(1).data : nullptr,
-                                         .x = context.input(first() + 1).data,
-                                         .scale = context.input(first() + 2).data,
-                                         .mean = context.input(first() + 3).data,
-                                         .rstd = of_batch ? spread : nullptr,
-                                         .variance = of_batch ? nullptr : spread,
-                                         .dx = context.output(0).data,
-                                         .dscale = context.output(1).data,
-                                         .dshift = context.output(2).data,
-                                         .epsilon = epsilon_,
-                                         .scratch = context.scratch});
+    const ValueType& x = context.output().type;
+    batch_norm_backward(context.stream,
+                        {.x_type = x,
+                         .dy = context.input(0).data,
+                         .y = first() ? context.input(1).data : nullptr,
+                         .x = context.input(first() + 1).data,
+                         .scale = context.input(first() + 2).data,
+                         .mean = context.input(first() + 3).data,
+                         .rstd = of_batch ? spread : nullptr,
+                         .variance = of_batch ? nullptr : spread,
+                         .dx = context.output(0).data,
+                         .dscale = context.output(1).data,
+                         .dshift = context.output(2).data,
+                         .count = of_batch ? x.elements() / std::max<std::int64_t>(1, x.shape[1]) : 0,
+                         .epsilon = epsilon_,
+                         .scratch = context.scratch});
   }
   std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
   LayoutRule layout_rule() const override { return LayoutRule::channels; }

@@ -11,7 +11,9 @@ std::string CrossEntropy::attributes() const {
 }
 
 std::vector<ValueType> CrossEntropy::infer(std::span<const ValueType> inputs) const {
-  require(inputs.size() == 2 || inputs.size() == 3, name(), ": expects 2 or 3 inputs, got ", inputs.size());
+  const std::size_t least = 2 + std::size_t{with_divisor()};
+  require(inputs.size() == least || inputs.size() == least + 1, name(), ": expects ", least, " or ",
+          least + 1, " inputs, got ", inputs.size());
   const ValueType& logits = inputs[0];
   require(is_floating(logits.dtype) && logits.shape.rank() >= 2, name(),
           ": expects floating-point logits [batch, classes, ...], got ", logits);
@@ -19,7 +21,9 @@ std::vector<ValueType> CrossEntropy::infer(std::span<const ValueType> inputs) co
   const ValueType labels(DType::int64, logits.shape.without(1));
   require(inputs[1].dtype == labels.dtype && inputs[1].shape == labels.shape, name(), ": logits ", logits,
           " need targets ", labels, ", got ", inputs[1]);
-  if (inputs.size() == 3) {
+  require(!with_divisor() || inputs.back() == ValueType(DType::float64, {}), name(),
+          ": expects a divisor float64[], got ", inputs.back());
+  if (is_weighted(inputs.size())) {
     const ValueType weights(logits.dtype, {logits.shape[1]});
     require(inputs[2].dtype == weights.dtype && inputs[2].shape == weights.shape, name(), ": logits ", logits,
             " need class weights ", weights, ", got ", inputs[2]);
@@ -41,7 +45,8 @@ void CrossEntropy::run(OpContext& context) const {
                        {.dtype = logits.dtype(),
                         .x = logits.data,
                         .labels = context.input(1).pointer<std::int64_t>(),
-                        .weights = context.inputs.size() == 3 ? context.input(2).data : nullptr,
+                        .weights = is_weighted(context.inputs.size()) ? context.input(2).data : nullptr,
+                        .divisor = with_divisor() ? context.inputs.back().pointer<double>() : nullptr,
                         .loss = context.output(0).data,
                         .dx = with_gradient() ? context.output(1).data : nullptr,
                         .outer = shape[0],
@@ -70,6 +75,35 @@ Cost CrossEntropy::cost(std::span<const ValueType> inputs, std::span<const Value
 std::vector<InPlace> CrossEntropy::in_place() const {
   if (!with_gradient()) return {};
   return {{.output = 1, .input = 0}};
+}
+
+std::string LabelWeight::attributes() const {
+  return text("classes=", options_.classes, " ignored_label=", options_.ignored_label);
+}
+
+std::vector<ValueType> LabelWeight::infer(std::span<const ValueType> inputs) const {
+  require(inputs.size() == 1 || inputs.size() == 2, name(), ": expects 1 or 2 inputs, got ", inputs.size());
+  require(inputs[0].dtype == DType::int64, name(), ": expects labels of int64, got ", inputs[0]);
+  require(inputs.size() == 1 || (is_floating(inputs[1].dtype) && inputs[1].shape == Shape{options_.classes}),
+          name(), ": expects ", options_.classes, " class weights, got ", inputs.back());
+  return {{DType::float64, {}}};
+}
+
+std::unique_ptr<OpState> LabelWeight::prepare(PrepareContext& context) const {
+  context.scratch_bytes = static_cast<std::size_t>(CrossEntropyArgs::kParts) * sizeof(double);
+  return nullptr;
+}
+
+void LabelWeight::run(OpContext& context) const {
+  const bool weighted = context.inputs.size() == 2;
+  label_weight_kernel(context.stream, {.dtype = weighted ? context.input(1).dtype() : DType::float32,
+                                       .labels = context.input(0).pointer<std::int64_t>(),
+                                       .weights = weighted ? context.input(1).data : nullptr,
+                                       .sum = context.output().pointer<double>(),
+                                       .positions = context.input(0).elements(),
+                                       .classes = options_.classes,
+                                       .ignored_label = options_.ignored_label,
+                                       .partial = reinterpret_cast<double*>(context.scratch)});
 }
 
 }  // namespace slipway

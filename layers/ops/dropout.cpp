@@ -18,6 +18,7 @@ void Dropout::run(OpContext& context) const {
   dropout_kernel(context.stream, {.dtype = y.dtype(),
                                   .x = context.input(0).data,
                                   .y = y.data,
+                                  .first = first_,
                                   .count = y.elements(),
                                   .probability = probability_,
                                   .key = key_,

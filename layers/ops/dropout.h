@@ -9,7 +9,9 @@ namespace slipway {
 /// float64; cuda: also float16, bfloat16.
 class Dropout : public Op {
  public:
-  Dropout(double probability, std::uint64_t key) : probability_(probability), key_(key) {}
+  /// `first`: the index of the first element, where the input is not the first part of its batch.
+  Dropout(double probability, std::uint64_t key, std::int64_t first = 0)
+      : probability_(probability), key_(key), first_(first) {}
 
   std::string_view name() const override { return "dropout"; }
   std::string attributes() const override { return text("probability=", probability_, " key=", key_); }
@@ -22,6 +24,7 @@ class Dropout : public Op {
  private:
   double probability_;  // [0, 1)
   std::uint64_t key_;
+  std::int64_t first_;
 };
 
 }  // namespace slipway

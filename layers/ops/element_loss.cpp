@@ -11,7 +11,7 @@ Shape without_trailing_ones(const Shape& shape) {
 }
 
 std::string ElementLoss::attributes() const {
-  std::string out = parameter_ == 0 ? "" : text("parameter=", parameter_);
+  std::string out = options_.parameter == 0 ? "" : text("parameter=", options_.parameter);
   return with_gradient() ? out : out + (out.empty() ? "" : " ") + "loss_only";
 }
 
@@ -53,7 +53,8 @@ void ElementLoss::run(OpContext& context) const {
                               .loss = context.output(0).data,
                               .dx = with_gradient() ? context.output(1).data : nullptr,
                               .count = x.elements(),
-                              .parameter = parameter_,
+                              .divisor = options_.divisor.value_or(x.elements()),
+                              .parameter = options_.parameter,
                               .partial = reinterpret_cast<double*>(context.scratch)});
 }
 

@@ -28,6 +28,21 @@ std::vector<float> mask(double probability, std::uint64_t key, std::int64_t step
   return {y.as<float>().begin(), y.as<float>().end()};
 }
 
+/// Parts of a batch draw the mask of the whole, wherever they begin.
+TEST(Dropout, PartsDrawTheMaskOfTheWhole) {
+  const std::int64_t count = 1000, step = 3;
+  const std::vector<float> whole = mask(0.4, 11, step, count);
+  for (const std::int64_t first : {0, 1, 63, 64, 65, 640, 999}) {
+    for (const std::int64_t size : {std::int64_t{0}, std::int64_t{1}, count - first}) {
+      const Tensor ones = Tensor::full(DType::float32, {size}, 1);
+      const Tensor part = run_op(Dropout(0.4, 11, first), {ones, Tensor::scalar(step)});
+      for (std::int64_t i = 0; i < size; ++i)
+        ASSERT_EQ(part.as<float>()[static_cast<std::size_t>(i)], whole[static_cast<std::size_t>(first + i)])
+            << first << " + " << i;
+    }
+  }
+}
+
 TEST(Dropout, ComesFromPhilox) {
   const double probability = 0.3;
   const Philox source{.key = 11, .stream = 5};

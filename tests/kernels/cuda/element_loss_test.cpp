@@ -45,6 +45,7 @@ TEST_P(CudaElementLoss, LossAndGradient) {
                                    .loss = p[3],
                                    .dx = s.with_gradient ? p[0] : nullptr,
                                    .count = s.count,
+                                   .divisor = s.count + 7,
                                    .parameter = 0.75,
                                    .partial = p.as<double>(4)});
           },

@@ -109,12 +109,14 @@ TEST(CudaElementwise, UnaryGradients) {
 
 TEST(CudaElementwise, DropoutDrawsTheSameBits) {
   for (const std::int64_t count : kAwkwardCounts) {
-    for (const double probability : {0.0, 0.3, 0.9}) {
+    for (const auto& [probability, first] :
+         {std::pair{0.0, 0}, {0.3, 0}, {0.9, 0}, {0.5, 64}, {0.5, 1}, {0.5, 1000}}) {
       expect_agreement({reads(random_values(count, 1)), writes(count), reads({7}).as(DType::int64)},
                        [&](const Stream& stream, DType dtype, const KernelPointers& p) {
                          dropout_kernel(stream, {.dtype = dtype,
                                                  .x = p[0],
                                                  .y = p[1],
+                                                 .first = first,
                                                  .count = count,
                                                  .probability = probability,
                                                  .key = 0x123456789abcdef0u,

@@ -151,6 +151,46 @@ TEST(CudaBatchNorm, Training) {
   }
 }
 
+TEST(CudaBatchNorm, Moments) {
+  for (const Shape& shape : kShapes) {
+    SCOPED_TRACE(text(shape));
+    const std::int64_t count = shape.elements(), channels = shape[1];
+    expect_agreement(
+        {reads(random_values(count, 1, 9, 11)), writes(2 * channels).as_accumulator(),
+         batch_norm_scratch(shape)},
+        [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+          batch_norm_moments(
+              stream, {.x_type = {dtype, shape}, .x = p[0], .moments = p[1], .scratch = p.as<std::byte>(2)});
+        },
+        {.epsilons = 256, .magnitude = 1});
+  }
+}
+
+TEST(CudaBatchNorm, Merge) {
+  for (const std::int64_t channels : {0, 1, 33, 300}) {
+    for (const auto& [ranks, samples] : {std::pair{1, 5}, {3, 2}, {4, 31}}) {
+      expect_agreement({reads(random_values(2 * ranks * channels, 1, 0, 3)).as_accumulator(),
+                        writes(channels).as_accumulator(), writes(channels).as_accumulator(),
+                        updates(random_values(channels, 2)).as_accumulator(),
+                        updates(random_values(channels, 3)).as_accumulator()},
+                       [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+                         batch_norm_merge(stream, {.dtype = dtype,
+                                                   .moments = p[0],
+                                                   .ranks = ranks,
+                                                   .channels = channels,
+                                                   .samples = samples,
+                                                   .pixels = 3,
+                                                   .mean = p[1],
+                                                   .variance = p[2],
+                                                   .running_mean = p[3],
+                                                   .running_variance = p[4],
+                                                   .momentum = 0.1});
+                       },
+                       {.epsilons = 16, .magnitude = 1, .dtypes = {DType::float32, DType::float64}});
+    }
+  }
+}
+
 void expect_inference_agrees(bool by_rstd) {
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(text(shape));
@@ -207,12 +247,45 @@ TEST(CudaBatchNorm, Backward) {
                                            .dx = p[0],
                                            .dscale = p[6],
                                            .dshift = p[7],
+                                           .count = training ? shape[0] * pixels(shape) : 0,
                                            .epsilon = 1e-5,
                                            .scratch = p.as<std::byte>(8)});
             },
             {.epsilons = 16, .magnitude = 4 + 2 * std::sqrt(summed)});
       }
     }
+  }
+}
+
+/// The two steps of a gradient whose sums are of a larger batch.
+TEST(CudaBatchNorm, BackwardInTwoSteps) {
+  for (const Shape& shape : kShapes) {
+    SCOPED_TRACE(text(shape));
+    const std::int64_t count = shape.elements(), channels = shape[1];
+    const double summed = static_cast<double>(shape[0] * pixels(shape));
+    expect_agreement(
+        {updates(random_values(count, 1)), reads(random_values(count, 2)),
+         reads(random_values(channels, 3)).as_accumulator(),
+         reads(random_values(channels, 4, -0.1, 0.1)).as_accumulator(),
+         reads(random_values(channels, 5, 0.5, 2)).as_accumulator(), writes(channels).as_accumulator(),
+         writes(channels).as_accumulator(), batch_norm_scratch(shape)},
+        [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+          const BatchNormGradientArgs args{.x_type = {dtype, shape},
+                                           .dy = p[0],
+                                           .x = p[1],
+                                           .scale = p[2],
+                                           .mean = p[3],
+                                           .variance = p[4],
+                                           .dx = p[0],
+                                           .dscale = p[5],
+                                           .dshift = p[6],
+                                           .count = 2 * shape[0] * pixels(shape) + 1,
+                                           .epsilon = 1e-5,
+                                           .scratch = p.as<std::byte>(7)};
+          batch_norm_sums(stream, args);
+          batch_norm_input_gradient(stream, args);
+        },
+        {.epsilons = 16, .magnitude = 4 + 2 * std::sqrt(summed)});
   }
 }
 

@@ -19,6 +19,7 @@ std::vector<KernelCase> loss_cases(const KernelSlot<ElementLossArgs>& slot) {
                 .loss = arrays.out(dtype, 1),
                 .dx = arrays.out(dtype, count),
                 .count = count,
+                .divisor = count,
                 .parameter = 1,
                 .partial = static_cast<double*>(arrays.scratch(DType::float64, ElementLossArgs::kParts))}] {
       slot(arrays.stream(), args);

@@ -122,6 +122,7 @@ std::vector<KernelCase> batch_norm_gradient_cases(const Images& images, const st
                          .dx = arrays.out(dtype, x.elements()),
                          .dscale = arrays.out(sums, images.channels),
                          .dshift = arrays.out(sums, images.channels),
+                         .count = x.elements() / images.channels,
                          .epsilon = 1e-5,
                          .scratch = arrays.scratch_bytes(batch_norm_scratch_bytes(arrays.stream(), x))}] {
       batch_norm_backward(arrays.stream(), args);
