@@ -131,7 +131,8 @@ Loader::Impl::Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const
     require_user(schema[f].is_fixed(), "samples of '", schema[f],
                  "' differ in size and make no batch; add a transform that resizes or crops");
   }
-  const auto batch_size = static_cast<std::size_t>(std::min(options.batch_size, size));
+  const std::int64_t ranks = options.shard.ranks;
+  const auto batch_size = static_cast<std::size_t>((std::min(options.batch_size, size) + ranks - 1) / ranks);
   const auto workers = static_cast<std::size_t>(options.workers);
   chunk_ = workers <= 1 ? batch_size : std::max<std::size_t>(1, batch_size / (4 * workers));
   slots_.resize(static_cast<std::size_t>(options.held + (workers == 0 ? 0 : options.prefetch)));
@@ -150,14 +151,17 @@ Loader::Impl::Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const
 /// The samples of the next batch. With workers: under the mutex.
 void Loader::Impl::prepare(BatchSlot& slot) {
   if (prepared_.next_sample >= samples_) prepared_ = {prepared_.epoch + 1, 0};
-  const std::int64_t begin = prepared_.next_sample, end = std::min(begin + options_.batch_size, samples_);
+  const std::int64_t first = prepared_.next_sample;
+  const std::int64_t samples = std::min(options_.batch_size, samples_ - first);
+  const std::int64_t begin = first + options_.shard.begin(samples), end = first + options_.shard.end(samples);
   if (options_.shuffle && order_epoch_ != prepared_.epoch) {
     order_ = epoch_order(dataset_->size(), options_.seed, prepared_.epoch);
     order_epoch_ = prepared_.epoch;
   }
   Batch& batch = slot.batch;
   batch.epoch = prepared_.epoch;
-  const bool resized = batch.size() != end - begin;
+  batch.samples = samples;
+  const bool resized = batch.tensors[0].shape()[0] != end - begin;
   batch.indices.clear();
   for (std::int64_t i = begin; i < end; ++i) {
     batch.indices.push_back(options_.shuffle ? order_[static_cast<std::size_t>(i)] : i);
@@ -168,7 +172,7 @@ void Loader::Impl::prepare(BatchSlot& slot) {
   slot.claimed = slot.finished = 0;
   slot.failed_at = kNone;
   slot.failure = nullptr;
-  prepared_.next_sample = end;
+  prepared_.next_sample = first + samples;
   ++head_;
 }
 
@@ -298,7 +302,7 @@ const Batch* Loader::Impl::next() {
   }
   if (slot.failure) std::rethrow_exception(slot.failure);
   ++given_;
-  state_.next_sample += slot.batch.size();
+  state_.next_sample += slot.batch.samples;
   return &slot.batch;
 }
 

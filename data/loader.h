@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/comm/shard.h"
 #include "data/dataset.h"
 #include "data/pipeline.h"
 
@@ -24,17 +25,19 @@ struct LoaderOptions {
   int workers = 1;   // threads that read ahead; 0: next() reads
   int prefetch = 2;  // batches that wait for next(), at most
   int held = 1;      // batches that stay valid after they were handed out: the last ones
+  Shard shard = {};  // the part of each batch that is delivered
 };
 
 struct Batch {
   std::int64_t epoch = 0;
+  std::int64_t samples = 0;           // of the whole batch, of which this may be a part
   std::vector<Tensor> tensors;        // one a feature of Pipeline::batch(): [size, ...]
   std::vector<std::int64_t> indices;  // of the samples in the dataset
   std::int64_t size() const { return static_cast<std::int64_t>(indices.size()); }
 };
 
 /// Delivers a dataset in batches, epoch after epoch. What it delivers depends only on seed, epoch and index,
-/// never on the number of workers.
+/// never on the number of workers; the parts that several ranks get of a batch make up the same batch.
 class Loader {
  public:
   Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Pipeline> pipeline,

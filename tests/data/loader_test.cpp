@@ -126,6 +126,54 @@ TEST(Loader, HoldsTheLastBatchesItGave) {
   }
 }
 
+TEST(Loader, PartsMakeUpTheBatchesOfAll) {
+  const auto dataset = counting(23);
+  const auto pipeline =
+      std::make_shared<Pipeline>(dataset->schema(), std::vector{slot_of(std::make_shared<Jitter>())});
+  LoaderOptions options{.batch_size = 7, .shuffle = true, .mode = Mode::training, .seed = 3, .workers = 0};
+  Loader reference(dataset, pipeline, options);
+  const auto expected = collect(reference, 2);
+  for (const int ranks : {2, 3, 5}) {
+    std::vector<Seen> joined(expected.size());
+    for (int rank = 0; rank < ranks; ++rank) {
+      options.shard = {.rank = rank, .ranks = ranks};
+      options.workers = rank % 3;
+      Loader loader(dataset, pipeline, options);
+      EXPECT_EQ(loader.batches(), 4);
+      const auto parts = collect(loader, 2);
+      ASSERT_EQ(parts.size(), expected.size());
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        joined[i].epoch = parts[i].epoch;
+        const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+        append(joined[i].indices, parts[i].indices);
+        append(joined[i].inputs, parts[i].inputs);
+        append(joined[i].labels, parts[i].labels);
+      }
+    }
+    EXPECT_EQ(joined, expected) << ranks << " ranks";
+  }
+}
+
+/// A part may be empty; the loader stands where all ranks stand.
+TEST(Loader, CountsTheSamplesOfAllParts) {
+  for (const int workers : {0, 2}) {
+    Loader loader(counting(5), nullptr,
+                  {.batch_size = 4, .workers = workers, .shard = {.rank = 0, .ranks = 3}});
+    const Batch* batch = loader.next();
+    ASSERT_NE(batch, nullptr);
+    EXPECT_EQ(batch->samples, 4);
+    EXPECT_EQ(batch->indices, (std::vector<std::int64_t>{0}));
+    EXPECT_EQ(loader.state().next_sample, 4);
+    batch = loader.next();
+    ASSERT_NE(batch, nullptr);
+    EXPECT_EQ(batch->samples, 1);
+    EXPECT_EQ(batch->size(), 0);
+    EXPECT_EQ(batch->tensors[0].shape(), (Shape{0, 2}));
+    EXPECT_EQ(loader.state().next_sample, 5);
+    EXPECT_EQ(loader.next(), nullptr);
+  }
+}
+
 TEST(Loader, DoesNotDependOnWorkersOrPrefetch) {
   const auto dataset = counting(103);
   const auto pipeline =

@@ -2,8 +2,10 @@
 
 namespace slipway {
 
-void add_threads_option(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads")->capture_default_str()->check(CLI::Range(1, 1024));
+CLI::Option* add_threads_option(CLI::App& app, int& threads) {
+  return app.add_option("--threads", threads, "CPU threads")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
 }
 
 void add_device_option(CLI::App& app, std::string& device) {

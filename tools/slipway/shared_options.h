@@ -7,7 +7,7 @@
 namespace slipway {
 
 /// --threads N
-void add_threads_option(CLI::App& app, int& threads);
+CLI::Option* add_threads_option(CLI::App& app, int& threads);
 /// --device, which stands above the configuration's `device`.
 void add_device_option(CLI::App& app, std::string& device);
 /// --set KEY=VALUE, each with one assignment, so that what follows it is the configuration's path.

@@ -1,11 +1,17 @@
-#include <csignal>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <iostream>
+#include <memory>
 #include <optional>
 
+#include "core/comm/mpi.h"
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
+#include "tools/train/launcher.h"
 #include "tools/train/observers.h"
 #include "tools/train/project.h"
+#include "tools/train/ranks.h"
 #include "tools/train/run_state.h"
 #include "tools/train/trainer.h"
 #include "tools/train/tuned_choices.h"
@@ -32,66 +38,116 @@ class TrainVerb : public Verb {
     return "Everything that a run produces lies in runs/NAME: the resolved configuration, metrics as CSV, "
            "JSON lines and\n"
            "TensorBoard events, checkpoints, and report.html. Ctrl-C finishes the step, saves, and says how "
-           "to go on.\n\n"
+           "to go on.\n"
+           "Started by mpirun or srun, the processes train one model together: each works on its part of "
+           "every "
+           "batch, and the\n"
+           "first one prints and writes. `slipway launch` starts them on this machine.\n\n"
            "Examples:\n"
            "  slipway train configs/mnist_cnn.yaml\n"
            "  slipway train configs/mnist_cnn.yaml --set train.epochs=3 --set "
            "train.optimizer.adamw.learning_rate=2e-3\n"
-           "  slipway train configs/mnist_cnn.yaml --resume";
+           "  slipway train configs/mnist_cnn.yaml --resume\n"
+           "  mpirun -np 4 slipway train configs/mnist_cnn.yaml";
   }
   void options(CLI::App& app) override {
     add_config_option(app, config_);
     add_assignments_option(app, assignments_);
     app.add_flag("--resume", resume_, "go on where the run of this name stopped");
-    add_threads_option(app, threads_);
+    threads_option_ = add_threads_option(app, threads_);
     add_device_option(app, device_);
     app.add_flag("--synchronous", synchronous_,
                  "wait for each op, slowly, so that an error of a GPU names the op that caused it");
     app.add_option("--runs", runs_, "where run directories are made")->capture_default_str();
+    app.add_option("--timeout", timeout_, "seconds that a process waits for the others before it gives up")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     app.add_flag("--quiet", quiet_, "print nothing but errors");
   }
 
   int run() override {
-    const Project project(config_, assignments_, threads_, [this](std::int64_t done, std::int64_t total) {
-      if (!quiet_ && done == total) std::cout << "Measured the statistics of " << total << " samples.\n";
-    });
-    // A resumed run makes the choices that it made before, so that it computes the same bits.
-    TunedChoices choices;
-    std::optional<RunDirectory> directory;
-    if (resume_) {
-      directory.emplace(open_directory(project.config()));
-      choices.load(directory->tuner());
+    const std::optional<LaunchedRank> launched = launched_rank(process_environment());
+    const std::unique_ptr<Communicator> ranks =
+        join_ranks(launched, std::chrono::milliseconds(std::llround(timeout_ * 1000)));
+    ranks_ = ranks.get();
+    console_ = quiet_ ? ConsoleOutput::quiet : launched ? ConsoleOutput::plain : ConsoleOutput::shown;
+    if (launched && threads_option_->count() == 0) threads_ = std::max(1, threads_ / launched->local_ranks);
+    if (!ranks) return train();
+    try {
+      return train();
+    } catch (const SharedFailure& failure) {
+      if (leads()) std::cerr << "slipway train: " << failure.what() << std::endl;
+      return failure.exit_code();
+    } catch (const std::exception& error) {
+      std::cerr << text("slipway train: rank ", ranks->rank(), " of ", ranks->size(), ": ", error.what(),
+                        '\n')
+                << std::flush;
+      abandon_mpi(dynamic_cast<const UserError*>(&error) ? 2 : 1);
     }
-    Compute::Options options = project.compute(choices.tuner());
-    if (!device_.empty()) options.device = device_;
-    options.synchronous = synchronous_;
-    const Compute compute(options);
-    const Stream& stream = compute.stream();
-    TrainingProgram program(project.model(), stream, project.config().train.batch_size);
-    Validation validation(project.source(), project.model(), stream, program.evaluated());
-    Trainer trainer({.config = project.config(),
-                     .source = project.source(),
-                     .model = project.model(),
-                     .program = program,
-                     .validation = validation,
-                     .stream = stream,
-                     .resume_command = resume_command()});
-    if (!resume_) initialize(program, project);
-    // From here on nothing is wrong with the configuration: a mistake leaves no directory behind.
-    if (!directory) directory.emplace(open_directory(project.config()));
-    if (resume_) resume(trainer, program, project, *directory);
-    if (trainer.finished()) {
-      say("Nothing is left to train; a larger train.epochs or train.max_steps goes on.");
-      return 0;
-    }
-    const Observers observers =
-        make_observers(*directory, quiet_ ? ConsoleOutput::quiet : ConsoleOutput::shown);
-    const RunEnd end = trainer.run(*directory, observers);
-    choices.save();
-    return end.reason == RunEnd::Reason::interrupted ? 128 + trainer.stop_signal() : 0;
   }
 
  private:
+  int train() {
+    // A resumed run makes the choices that it made before, so that it computes the same bits. Ranks, which
+    // may find different ones the fastest, make none.
+    TunedChoices choices;
+    std::optional<RunDirectory> directory;
+    std::optional<Project> project;
+    std::optional<Compute> compute;
+    std::optional<TrainingProgram> program;
+    std::optional<Validation> validation;
+    std::optional<Trainer> trainer;
+    together(ranks_, [&] {
+      project.emplace(config_, assignments_, threads_, [this](std::int64_t done, std::int64_t total) {
+        if (done == total) say(text("Measured the statistics of ", total, " samples."));
+      });
+      if (ranks_) check_ranks(project->config());
+      if (resume_ && leads()) {
+        directory.emplace(open_directory(project->config()));
+        choices.load(directory->tuner());
+      }
+      Compute::Options options = project->compute(ranks_ ? nullptr : choices.tuner());
+      if (!device_.empty()) options.device = device_;
+      options.synchronous = synchronous_;
+      compute.emplace(options);
+      const Stream& stream = compute->stream();
+      require_user(!ranks_ || stream.device.is_host(), "several ranks train on CPUs only, not on ",
+                   to_string(stream.device), "; expected --device cpu");
+      program.emplace(project->model(), stream, project->config().train.batch_size, ranks_);
+      validation.emplace(project->source(), project->model(), stream, program->evaluated(), ranks_);
+      trainer.emplace(Trainer::Parts{.config = project->config(),
+                                     .source = project->source(),
+                                     .model = project->model(),
+                                     .program = *program,
+                                     .validation = *validation,
+                                     .stream = stream,
+                                     .ranks = ranks_,
+                                     .resume_command = resume_command()});
+      if (!leads()) return;
+      if (!resume_) initialize(*program, *project);
+      // From here on nothing is wrong with the configuration: a mistake leaves no directory behind.
+      if (!directory) directory.emplace(open_directory(project->config()));
+      if (resume_) resume(*trainer, *program, *project, *directory);
+    });
+    trainer->share_state();
+    if (trainer->finished()) {
+      say("Nothing is left to train; a larger train.epochs or train.max_steps goes on.");
+      return 0;
+    }
+    Observers observers;
+    if (leads()) observers = make_observers(*directory, console_);
+    const RunEnd end = trainer->run(directory ? &*directory : nullptr, observers);
+    choices.save();
+    return end.reason == RunEnd::Reason::interrupted ? 128 + trainer->stop_signal() : 0;
+  }
+
+  bool leads() const { return !ranks_ || ranks_->rank() == 0; }
+
+  void check_ranks(const RunConfig& config) const {
+    const TrainConfig& train = config.train;
+    if (!train.uneven_batches) check_batch_size(train.batch_size, ranks_->size(), text(train.where));
+  }
+
   void resume(Trainer& trainer, TrainingProgram& program, const Project& project,
               const RunDirectory& directory) const {
     const std::optional<Trainer::Resumed> resumed = trainer.resume(directory);
@@ -114,7 +170,7 @@ class TrainVerb : public Verb {
     std::string command = "slipway train " + shell_quoted(config_);
     for (const std::string& assignment : assignments_) command += " --set " + shell_quoted(assignment);
     if (runs_ != kDefaultRuns) command += " --runs " + shell_quoted(runs_);
-    if (threads_ != default_threads()) command += text(" --threads ", threads_);
+    if (threads_option_->count() > 0) command += text(" --threads ", threads_);
     if (!device_.empty()) command += " --device " + shell_quoted(device_);
     return command + (quiet_ ? " --quiet" : "") + " --resume";
   }
@@ -130,17 +186,21 @@ class TrainVerb : public Verb {
   }
 
   void say(const std::string& sentence) const {
-    if (!quiet_) std::cout << sentence << std::endl;
+    if (!quiet_ && leads()) std::cout << sentence << std::endl;
   }
 
   std::string config_;
   std::vector<std::string> assignments_;
   bool resume_ = false;
   bool quiet_ = false;
+  ConsoleOutput console_ = ConsoleOutput::shown;
   bool synchronous_ = false;
   std::string device_;
   int threads_ = default_threads();
+  CLI::Option* threads_option_ = nullptr;
+  double timeout_ = 30;
   std::string runs_ = kDefaultRuns;
+  Communicator* ranks_ = nullptr;  // this process's; null if it is alone
 };
 
 const RegisterVerb<TrainVerb> registered;

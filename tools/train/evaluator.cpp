@@ -25,13 +25,16 @@ void add_to(const Tensor& sum, const Tensor& part) {
 
 }  // namespace
 
-Evaluator::Evaluator(const Model& model, const Stream& stream, Variables variables)
-    : model_(model), stream_(stream), variables_(std::move(variables)) {}
+Evaluator::Evaluator(const Model& model, const Stream& stream, Variables variables, Communicator* ranks)
+    : model_(model), stream_(stream), ranks_(ranks), variables_(std::move(variables)) {}
 
 Executor& Evaluator::executor(std::int64_t batch_size) {
   std::unique_ptr<Executor>& found = executors_[batch_size];
   if (found) return *found;
-  const Model::Options options{.mode = Mode::evaluation, .batch_size = batch_size};
+  std::optional<BatchShard> shard;
+  if (ranks_) shard.emplace(*ranks_, batch_size);
+  const Model::Options options{
+      .mode = Mode::evaluation, .batch_size = batch_size, .shard = shard ? &*shard : nullptr};
   Model::Evaluation built = model_.evaluation(options);
   const Scope scope = model_.scope(built.graph, options);
   const std::vector<std::vector<Value>> sums = model_.add_metrics(scope, built);
@@ -81,17 +84,22 @@ std::optional<Evaluator::Result> Evaluator::run(Loader& loader, const OnBatch& o
   Result result{.samples = 0, .figures = {}, .sums = zero_sums()};
   double loss_sum = 0;
   while (const Batch* batch = loader.next()) {
-    Executor& executor = this->executor(batch->size());
+    Executor& executor = this->executor(batch->samples);
     for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch->tensors[i]);
     executor.run();
-    loss_sum += executor.read("loss").item() * static_cast<double>(batch->size());
+    loss_sum += executor.read("loss").item() * static_cast<double>(batch->samples);
     for (std::size_t i = 0; i < result.sums.size(); ++i) {
       for (std::size_t k = 0; k < result.sums[i].size(); ++k) {
         add_to(result.sums[i][k], executor.read(sum_name(i, k)));
       }
     }
-    result.samples += batch->size();
+    result.samples += batch->samples;
     if (!on_batch(*batch, executor)) return std::nullopt;
+  }
+  if (ranks_) {
+    for (const std::vector<Tensor>& sums : result.sums) {
+      for (const Tensor& sum : sums) ranks_->all_reduce({}, sum, "the metrics");
+    }
   }
   const auto samples = static_cast<double>(std::max<std::int64_t>(1, result.samples));
   result.figures = figures_of(loss_sum / samples, result.sums);

@@ -17,7 +17,8 @@ namespace slipway {
 class Evaluator {
  public:
   /// `variables` may share memory with a training program: the values at the time of each run count.
-  Evaluator(const Model& model, const Stream& stream, Variables variables);
+  /// With `ranks`, each evaluates its part of every batch, and the figures are those of all.
+  Evaluator(const Model& model, const Stream& stream, Variables variables, Communicator* ranks = nullptr);
 
   struct Figure {
     std::string name;
@@ -44,6 +45,7 @@ class Evaluator {
 
   const Model& model_;
   Stream stream_;
+  Communicator* ranks_;  // or null
   Variables variables_;
   std::map<std::int64_t, std::unique_ptr<Executor>> executors_;
   Buffer workspace_;

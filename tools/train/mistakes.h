@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/comm/communicator.h"
 #include "data/loader.h"
 #include "tools/train/observer.h"
 
@@ -18,6 +19,8 @@ class ClassificationReview {
 
   /// Adds a batch with its logits [batch, classes]; `labels` is the batch's target.
   void add(const Batch& batch, const Tensor& labels, const Tensor& logits, const Dataset& dataset);
+  /// Adds what the other ranks have seen, on each of them. `input` is the batch's.
+  void merge(Communicator& ranks, const Dataset& dataset, const Feature& input);
   /// Whether the outputs of a model are logits of a label with so many classes, so that add() makes sense.
   static bool applies(const Feature& target, const Shape& output);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/glob.h"
+#include "layers/ops/collective.h"
 #include "tools/train/preprocess.h"
 
 namespace slipway {
@@ -19,9 +20,10 @@ Model::Model(const RunConfig& config, const Pipeline& pipeline) : config_(config
 }
 
 Scope Model::scope(Graph& graph, const Options& options) const {
-  return Scope(
-      graph,
-      {.mode = options.mode, .dtype = options.dtype, .seed = static_cast<std::uint64_t>(config_.seed)});
+  return Scope(graph, {.mode = options.mode,
+                       .dtype = options.dtype,
+                       .seed = static_cast<std::uint64_t>(config_.seed),
+                       .shard = options.shard});
 }
 
 Model::Forward Model::forward(const Options& options) const {
@@ -29,7 +31,7 @@ Model::Forward Model::forward(const Options& options) const {
   const Scope root = scope(forward.graph, options);
   const Feature& feature = pipeline_.batch().inputs[0];
   forward.input =
-      forward.graph.input(feature.name, {feature.dtype, feature.shape.inserted(0, options.batch_size)});
+      forward.graph.input(feature.name, {feature.dtype, feature.shape.inserted(0, options.rows())});
   forward.prepared = preprocess(root, forward.input, pipeline_.steps(0));
   forward.output = config_.model.build(root, forward.prepared);
   return forward;
@@ -38,7 +40,12 @@ Model::Forward Model::forward(const Options& options) const {
 Model::Evaluation Model::evaluation(const Options& options) const {
   Evaluation model{forward(options), {}, {}};
   add_loss(scope(model.graph, options), model);
-  model.graph.output("loss", model.loss);
+  Value loss = model.loss;
+  if (options.shard) {
+    model.graph.output(kContribution, loss);
+    loss = model.graph.add(AllReduce(options.shard->ranks, "the loss"), {loss}, "loss");
+  }
+  model.graph.output("loss", loss);
   model.graph.output("output", model.output);
   return model;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/comm/batch_shard.h"
 #include "core/graph/scope.h"
 #include "data/pipeline.h"
 #include "tools/train/run_config.h"
@@ -27,16 +28,20 @@ class Model {
     Mode mode = Mode::evaluation;
     DType dtype = DType::float32;
     std::int64_t batch_size = 1;
+    const BatchShard* shard = nullptr;  // the graph is for this part of a batch of batch_size samples
+
+    std::int64_t rows() const { return shard ? shard->size() : batch_size; }
   };
   Forward forward(const Options& options) const;
   /// A scope at the root of a graph of this model.
   Scope scope(Graph& graph, const Options& options) const;
   /// The same with the target, a second input or what is to be reconstructed, and the outputs "loss" (mean
-  /// over the batch) and "output".
+  /// over the whole batch) and "output".
   struct Evaluation : Forward {
     Value target;
-    Value loss;
+    Value loss;  // with a shard: what its part contributes, which is an output too
   };
+  static constexpr const char* kContribution = "loss.contribution";
   Evaluation evaluation(const Options& options) const;
 
   /// Appends the configured metrics and returns what each contributes to its sums.

@@ -62,6 +62,7 @@ std::optional<NonFinite> find_non_finite(Executor& executor, std::int64_t batch_
     for (const TensorView& output : context.outputs) {
       if (!is_floating(output.dtype()) || all_finite(output)) continue;
       found.emplace();
+      found->node = index;
       found->source =
           text(node.op->name(), " '", node.name, "'", node.where.line > 0 ? text(" (", node.where, ")") : "");
       const Shape& shape = output.shape();

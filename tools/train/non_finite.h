@@ -11,6 +11,7 @@ namespace slipway {
 
 /// The first value of a step that is not finite.
 struct NonFinite {
+  int node = 0;                       // of the graph
   std::string source;                 // what computed it: "conv2d 'conv2d_1' (run.yaml:7:5)"
   std::vector<std::int64_t> samples;  // rows of the batch that hold it; empty: the value has no row a sample
 };

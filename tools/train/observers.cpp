@@ -11,8 +11,10 @@ namespace slipway {
 
 Observers make_observers(const RunDirectory& directory, ConsoleOutput console) {
   Observers observers;
-  if (console == ConsoleOutput::shown) {
-    observers.push_back(std::make_unique<ConsoleObserver>(std::cout, ConsoleObserver::standard_output()));
+  if (console != ConsoleOutput::quiet) {
+    ConsoleObserver::Options options = ConsoleObserver::standard_output();
+    if (console == ConsoleOutput::plain) options.terminal = false;
+    observers.push_back(std::make_unique<ConsoleObserver>(std::cout, std::move(options)));
   }
   observers.push_back(
       std::make_unique<MetricsFilesObserver>(directory.metrics_csv(), directory.metrics_jsonl()));

@@ -39,12 +39,17 @@ void TrainConfig::fields(FieldVisitor& visit) {
   visit.field("epochs", epochs, {.help = "passes over the training set", .min = 0});
   visit.field("max_steps", max_steps,
               {.help = "optimizer steps after which training stops; 0: only by epochs", .min = 0});
-  visit.field("batch_size", batch_size, {.help = "samples a step", .min = 1});
+  visit.field("batch_size", batch_size, {.help = "samples a step, of all ranks together", .min = 1});
   visit.field("evaluation_batch_size", evaluation_batch_size,
               {.help = "samples a batch in evaluation; 0: batch_size", .min = 0});
   visit.field("accumulate", accumulate,
               {.help = "batches whose gradients make one optimizer step", .min = 1});
   visit.field("drop_last", drop_last, {.help = "leave out an epoch's last batch if it is not full"});
+  visit.field(
+      "uneven_batches", uneven_batches,
+      {.help =
+           "of several ranks, some may have one sample of a batch more than others; by default batch_size "
+           "must divide by their number"});
   visit.field("optimizer", optimizer, {.help = "how gradients change parameters", .required = true});
   visit.field("schedule", schedule,
               {.help = "how the learning rate changes over the steps; by default it doesn't"});

@@ -59,6 +59,7 @@ class TrainConfig : public Component {
   std::int64_t evaluation_batch_size = 0;  // 0: batch_size
   std::int64_t accumulate = 1;
   bool drop_last = false;
+  bool uneven_batches = false;
   Slot<Optimizer> optimizer;
   Slot<Schedule> schedule;
   double clip_norm = 0;  // 0: no clipping

@@ -24,6 +24,15 @@ StopSignals::~StopSignals() {
 
 int StopSignals::received() const { return received_signal; }
 
-const char* StopSignals::name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+const char* StopSignals::name(int signal) {
+  switch (signal) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGUSR1:
+      return "SIGUSR1";
+    default:
+      return "SIGTERM";
+  }
+}
 
 }  // namespace slipway

@@ -1,10 +1,12 @@
 #include "tools/train/trainer.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/runtime/step_state.h"
 #include "core/runtime/tuner.h"
 #include "tools/train/compute.h"
+#include "tools/train/ranks.h"
 #include "tools/train/run_state.h"
 #include "tools/train/schema_text.h"
 
@@ -16,13 +18,14 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
 }
 
-LoaderOptions training_options(const RunConfig& config) {
+LoaderOptions training_options(const RunConfig& config, const Communicator* ranks) {
   return {.batch_size = config.train.batch_size,
           .shuffle = true,
           .drop_last = config.train.drop_last,
           .mode = Mode::training,
           .seed = random_key(static_cast<std::uint64_t>(config.seed), "loader"),
-          .workers = static_cast<int>(config.data.workers)};
+          .workers = static_cast<int>(config.data.workers),
+          .shard = ranks ? ranks->shard() : Shard{}};
 }
 
 std::shared_ptr<const Dataset> training_set(const DataSource& source) {
@@ -33,7 +36,8 @@ std::shared_ptr<const Dataset> training_set(const DataSource& source) {
 
 Trainer::Trainer(const Parts& parts)
     : parts_(parts),
-      loader_(training_set(parts.source), parts.source.pipeline(), training_options(parts.config)) {}
+      loader_(training_set(parts.source), parts.source.pipeline(),
+              training_options(parts.config, parts.ranks)) {}
 
 CheckpointDirectory Trainer::checkpoints(const RunDirectory& directory) const {
   return {directory.checkpoints(), {.last = parts_.config.train.checkpoint.keep}};
@@ -72,27 +76,29 @@ bool Trainer::finished() const {
 
 void Trainer::start() {
   session_start_ = epoch_start_ = last_save_ = Clock::now();
-  const RunInfo info{.name = parts_.config.name,
-                     .directory = directory_->path(),
-                     .config_yaml = write_component(parts_.config).to_yaml(),
-                     .device = text(describe(parts_.stream), ", ", bytes_text(parts_.program.planned_bytes()),
-                                    " planned for a step"),
-                     .model = summarize(parts_.model, parts_.config.train.batch_size),
-                     .training_samples = training_set(parts_.source)->size(),
-                     .validation_samples = parts_.validation.samples(),
-                     .epochs = parts_.config.train.epochs,
-                     .steps_per_epoch = steps_per_epoch(),
-                     .total_steps = total_steps(),
-                     .start_step = progress_.step,
-                     .start_epoch = progress_.epoch,
-                     .class_names = parts_.model.pipeline().batch().target().labels,
-                     .monitor = parts_.validation.monitor()};
+  if (!directory_) return;
+  const RunInfo info{
+      .name = parts_.config.name,
+      .directory = directory_->path(),
+      .config_yaml = write_component(parts_.config).to_yaml(),
+      .device = text(parts_.ranks ? text(parts_.ranks->size(), " ranks, each ") : "", describe(parts_.stream),
+                     ", ", bytes_text(parts_.program.planned_bytes()), " planned for a step"),
+      .model = summarize(parts_.model, parts_.config.train.batch_size),
+      .training_samples = training_set(parts_.source)->size(),
+      .validation_samples = parts_.validation.samples(),
+      .epochs = parts_.config.train.epochs,
+      .steps_per_epoch = steps_per_epoch(),
+      .total_steps = total_steps(),
+      .start_step = progress_.step,
+      .start_epoch = progress_.epoch,
+      .class_names = parts_.model.pipeline().batch().target().labels,
+      .monitor = parts_.validation.monitor()};
   directory_->write_config(info.config_yaml);
   notify([&](Observer& observer) { observer.on_run_start(info); });
 }
 
-RunEnd Trainer::run(const RunDirectory& directory, const Observers& observers) {
-  directory_ = &directory;
+RunEnd Trainer::run(const RunDirectory* directory, const Observers& observers) {
+  directory_ = directory;
   observers_ = &observers;
   start();
   RunEnd end;
@@ -115,8 +121,8 @@ RunEnd Trainer::train() {
     if (train_epoch() == Outcome::done && close_epoch() == Outcome::done) continue;
     save();
     return {.reason = RunEnd::Reason::interrupted,
-            .message = text("stopped by ", StopSignals::name(signals_.received()), " after step ",
-                            progress_.step, "; continue with `", parts_.resume_command, "`")};
+            .message = text("stopped by ", StopSignals::name(stop_signal_), " after step ", progress_.step,
+                            "; continue with `", parts_.resume_command, "`")};
   }
   if (progress_.epoch >= parts_.config.train.epochs || progress_.step >= total_steps()) return {};
   return {.reason = RunEnd::Reason::early_stopping,
@@ -134,7 +140,7 @@ Trainer::Outcome Trainer::train_epoch() {
     const Batch* batch = loader_.next();
     if (batch == nullptr) break;
     train_step(*batch, loader_.state().next_sample >= loader_.samples());
-    if (accumulated_ == 0 && signals_.received()) return Outcome::interrupted;
+    if (accumulated_ == 0 && stop_requested()) return Outcome::interrupted;
   }
   return Outcome::done;
 }
@@ -148,8 +154,8 @@ void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
   const TrainingProgram::Result result = run_program(batch, phase);
   if (!result.finite && !is_overflow(batch)) stop_not_finite(batch, result);
 
-  progress_.loss_sum += result.loss * static_cast<double>(batch.size());
-  progress_.samples += batch.size();
+  progress_.loss_sum += result.loss * static_cast<double>(batch.samples);
+  progress_.samples += batch.samples;
   progress_.loader = loader_.state();
   ++accumulated_;
   if (!update) return;
@@ -179,7 +185,7 @@ void Trainer::skip_step() {
 
 /// An error on a device shows when results are read, and does not know which kernel caused it.
 TrainingProgram::Result Trainer::run_program(const Batch& batch, TrainingProgram::Phase phase) try {
-  return parts_.program.run(batch.tensors, phase);
+  return parts_.program.run(batch.tensors, phase, batch.samples);
 } catch (const UserError&) {
   throw;
 } catch (const Error& error) {
@@ -225,7 +231,7 @@ Trainer::Outcome Trainer::close_epoch() {
   record.learning_rate = learning_rate(std::max<std::int64_t>(0, progress_.step - 1));
   const bool measured = parts_.validation.run(record, [&](std::int64_t done) {
     notify([&](Observer& observer) { observer.on_validation_progress(done, parts_.validation.samples()); });
-    return signals_.received() == 0;
+    return !stop_requested();
   });
   if (!measured) return Outcome::interrupted;
   judge(record);
@@ -255,8 +261,20 @@ void Trainer::judge(EpochRecord& record) {
   progress_.epochs_since_best = record.best ? 0 : progress_.epochs_since_best + 1;
 }
 
-/// Returns the path of the checkpoint.
+/// Whether a signal has reached any rank: they have to stop at the same place.
+bool Trainer::stop_requested() {
+  if (stop_signal_ == 0)
+    stop_signal_ = parts_.ranks ? agree_on_signal(*parts_.ranks, signals_.received()) : signals_.received();
+  return stop_signal_ != 0;
+}
+
+void Trainer::share_state() {
+  if (parts_.ranks) broadcast_state(*parts_.ranks, parts_.program, progress_);
+}
+
+/// Returns the path of the checkpoint; "" on ranks that write none.
 std::string Trainer::save() {
+  if (!leads()) return "";
   if (parts_.stream.tuner) parts_.stream.tuner->save(directory_->tuner());
   TrainingProgress progress = progress_;
   progress.seconds = seconds();
@@ -288,11 +306,14 @@ std::optional<Trainer::Resumed> Trainer::resume(const RunDirectory& directory) {
 
 /// Saves the state before the step that failed.
 void Trainer::stop_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
-  const std::string what = explain_not_finite(batch, result);
+  const Explanation own = explain_not_finite(batch, result);
+  const std::string what = parts_.ranks ? first_of_all(*parts_.ranks, own.order, own.what) : own.what;
   parts_.program.undo_step();
   progress_ = before_step_;
-  throw UserError(
-      text("step ", progress_.step + 1, ": ", what, "\n  The state before this step is kept: ", save()));
+  const std::string message =
+      text("step ", progress_.step + 1, ": ", what, "\n  The state before this step is kept: ", save());
+  if (parts_.ranks) throw SharedFailure(message, SharedFailure::Kind::mistake);
+  throw UserError(message);
 }
 
 std::optional<Loss::BadTarget> Trainer::find_bad_target(const Batch& batch) const {
@@ -302,13 +323,18 @@ std::optional<Loss::BadTarget> Trainer::find_bad_target(const Batch& batch) cons
                                              parts_.program.output("output").type);
 }
 
-std::string Trainer::explain_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
+Trainer::Explanation Trainer::explain_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
   constexpr std::size_t kListed = 8;
   const Dataset& dataset = *training_set(parts_.source);
-  if (const std::optional<Loss::BadTarget> bad = find_bad_target(batch)) {
-    return text(dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ", bad->what);
+  const std::optional<Loss::BadTarget> bad = find_bad_target(batch);
+  // Ranks look for the value together, also those that know better.
+  std::optional<NonFinite> first;
+  if (!bad || parts_.ranks) first = parts_.program.find_non_finite(batch.tensors, batch.samples);
+  if (bad) {
+    return {.order = -1,
+            .what = text(dataset.describe(batch.indices[static_cast<std::size_t>(bad->sample)]), " has ",
+                         bad->what)};
   }
-  const std::optional<NonFinite> first = parts_.program.find_non_finite(batch.tensors);
   std::vector<std::int64_t> concerned;  // indices of samples
   if (first) {
     for (const std::int64_t row : first->samples)
@@ -320,10 +346,12 @@ std::string Trainer::explain_not_finite(const Batch& batch, const TrainingProgra
     samples += (i ? ", " : "") + dataset.describe(concerned[i]);
   }
   if (concerned.size() > kListed) samples += text(", ... (", concerned.size(), " samples)");
-  return text("the ", std::isfinite(result.loss) ? "gradient" : "loss", " is not finite. ",
-              first ? text("The first value that is not finite comes from ", first->source, ".") : "",
-              "\n  samples: ", samples,
-              "\n  Try a lower learning rate, clip_norm, or look at these samples.");
+  return {
+      .order = first ? first->node : std::numeric_limits<std::int64_t>::max(),
+      .what = text("the ", std::isfinite(result.loss) ? "gradient" : "loss", " is not finite. ",
+                   first ? text("The first value that is not finite comes from ", first->source, ".") : "",
+                   "\n  samples: ", samples,
+                   "\n  Try a lower learning rate, clip_norm, or look at these samples.")};
 }
 
 }  // namespace slipway

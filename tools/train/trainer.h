@@ -26,7 +26,8 @@ class Trainer {
     TrainingProgram& program;
     Validation& validation;
     Stream stream;
-    std::string resume_command;  // for the message after a signal
+    Communicator* ranks = nullptr;  // that train together; null: this process alone
+    std::string resume_command;     // for the message after a signal
   };
   explicit Trainer(const Parts& parts);
 
@@ -38,14 +39,17 @@ class Trainer {
   std::optional<Resumed> resume(const RunDirectory& directory);
   /// Whether nothing is left to train.
   bool finished() const;
-  /// Trains to the end, an early stop, or a signal. A loss that is not finite ends it with a UserError that
-  /// names step, node and samples; the state before that step is saved. A gradient that loss scaling may
-  /// bring back into range makes a step that is skipped instead.
-  RunEnd run(const RunDirectory& directory, const Observers& observers);
+  /// Gives every rank the variables and the progress of rank 0.
+  void share_state();
+  /// Trains to the end, an early stop, or a signal that any rank received. A loss that is not finite ends it
+  /// with a UserError, of ranks with a SharedFailure, that names step, node and samples; the state before
+  /// that step is saved. A gradient that loss scaling may bring back into range makes a step that is skipped
+  /// instead. `directory` takes what is written: null on all ranks but the first.
+  RunEnd run(const RunDirectory* directory, const Observers& observers);
 
   const TrainingProgress& progress() const { return progress_; }
   /// The signal that ended the run, or 0.
-  int stop_signal() const { return signals_.received(); }
+  int stop_signal() const { return stop_signal_; }
 
  private:
   enum class Outcome { done, interrupted };
@@ -62,8 +66,14 @@ class Trainer {
   void judge(EpochRecord& record);
   std::string save();
   [[noreturn]] void stop_not_finite(const Batch& batch, const TrainingProgram::Result& result);
-  std::string explain_not_finite(const Batch& batch, const TrainingProgram::Result& result);
   std::optional<Loss::BadTarget> find_bad_target(const Batch& batch) const;
+  struct Explanation {
+    std::int64_t order;  // of causes, the first first
+    std::string what;
+  };
+  Explanation explain_not_finite(const Batch& batch, const TrainingProgram::Result& result);
+  bool stop_requested();
+  bool leads() const { return !parts_.ranks || parts_.ranks->rank() == 0; }
   std::int64_t steps_per_epoch() const;
   std::int64_t total_steps() const;
   double learning_rate(std::int64_t step) const;
@@ -79,6 +89,7 @@ class Trainer {
   TrainingProgress progress_, before_step_;
   RateMeter rate_;
   StopSignals signals_;
+  int stop_signal_ = 0;                      // on which all ranks agree
   std::int64_t accumulated_ = 0;             // batches since the last update
   std::int64_t samples_before_session_ = 0;  // of the current epoch
   std::chrono::steady_clock::time_point session_start_, epoch_start_, last_save_;

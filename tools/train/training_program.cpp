@@ -9,6 +9,7 @@
 #include "core/graph/passes/passes.h"
 #include "core/graph/passes/recompute.h"
 #include "core/runtime/step_state.h"
+#include "layers/ops/collective.h"
 #include "layers/ops/pack.h"
 #include "layers/ops/structural.h"
 #include "optim/accumulation.h"
@@ -55,9 +56,11 @@ Graph optimize(Graph graph, const Stream& stream, const Variables& variables, Fu
   return gather_casts(graph, structural_ops());
 }
 
-TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size)
+TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size,
+                                 Communicator* ranks)
     : model_(model),
       stream_(stream),
+      ranks_(ranks),
       precision_(parse_precision(model.config().precision)),
       variables_(stream) {
   require_precision(stream.device, precision_, model.config().precision_where);
@@ -72,11 +75,18 @@ std::vector<Value> TrainingProgram::arena_variables(const Graph& graph) const {
   return values;
 }
 
+std::optional<BatchShard> TrainingProgram::shard(std::int64_t batch_size) const {
+  if (!ranks_) return std::nullopt;
+  return BatchShard{.ranks = *ranks_, .samples = batch_size};
+}
+
 TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_size, Fusion fusion) {
-  const Model::Options options{.mode = Mode::training, .batch_size = batch_size};
+  const std::optional<BatchShard> part = shard(batch_size);
+  const Model::Options options{
+      .mode = Mode::training, .batch_size = batch_size, .shard = part ? &*part : nullptr};
   Model::Evaluation model = model_.evaluation(options);
   model.graph = in_precision(std::move(model.graph), precision_);
-  model.loss = model.graph.outputs().at("loss");
+  model.loss = ranks_ ? model.graph.drop_output(Model::kContribution) : model.graph.outputs().at("loss");
   for (const Node& node : model.graph.nodes()) {
     if (node.kind != NodeKind::variable || StepState::owns(node.name)) continue;
     (node.variable.trainable ? parameters_ : model_state_).insert(node.name);
@@ -145,6 +155,7 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
     total = accumulate(graph, flat(kAccumulated), total);
     if (phase == Phase::accumulate) return;
   }
+  if (ranks_) total = graph.add(AllReduce(*ranks_, "the gradient"), {total}, "gradients");
   ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = graph.outputs().at("loss")};
   if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
   const std::optional<LossScaling> scaling = loss_scaling(graph);
@@ -203,10 +214,11 @@ void TrainingProgram::undo_step() {
   within_step_ = false;
 }
 
-TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, Phase phase) {
+TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, Phase phase,
+                                             std::int64_t samples) {
   if (!within_step_) remember_state();
   within_step_ = phase == Phase::accumulate;
-  last_ = &executor(batch[0].shape()[0], phase);
+  last_ = &executor(samples, phase);
   bind(*last_, batch);
   last_->run();
   Result result{.loss = read_float("loss")};
@@ -223,13 +235,13 @@ double TrainingProgram::read_float(const std::string& name) const {
   return value;
 }
 
-std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tensor>& batch) {
-  const std::int64_t batch_size = batch[0].shape()[0];
-  Backward backward = build_backward(batch_size, Fusion::off);
+std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tensor>& batch,
+                                                          std::int64_t samples) {
+  Backward backward = build_backward(samples, Fusion::off);
   clip_by_norm(backward.graph, pack(backward), {.loss = backward.graph.outputs().at("loss")});
   Executor unfused(recomputed(backward.graph, model_.config().train), stream_, variables_);
   bind(unfused, batch);
-  return slipway::find_non_finite(unfused, batch_size);
+  return slipway::find_non_finite(unfused, batch[0].shape()[0]);
 }
 
 Variables TrainingProgram::evaluated() const {

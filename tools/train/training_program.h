@@ -26,8 +26,11 @@ class TrainingProgram {
   static constexpr const char* kParameters = "parameters";          // the arena of all trained parameters
   static constexpr const char* kAccumulated = "train.accumulated";  // the sum of gradients of earlier batches
 
-  /// Builds for one batch size at once, so that all mistakes of the configuration show before training.
-  TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size);
+  /// Builds for one batch size at once, so that all mistakes of the configuration show before training. With
+  /// `ranks`, the program works on this rank's part of each batch; all ranks then do the same with theirs,
+  /// and every result and every variable is that of the whole batch.
+  TrainingProgram(const Model& model, const Stream& stream, std::int64_t batch_size,
+                  Communicator* ranks = nullptr);
 
   /// What a batch does to the parameters.
   enum class Phase {
@@ -40,14 +43,16 @@ class TrainingProgram {
     bool finite = true;        // false: loss or gradient is not finite and no parameter was changed, only the
                                // loss scale if there is one
   };
-  /// Learning rate and step number are taken from StepState in variables().
-  Result run(const std::vector<Tensor>& batch, Phase phase);
+  /// Learning rate and step number are taken from StepState in variables(). `batch` has one tensor a feature;
+  /// of ranks, each brings its part of a batch of so many samples.
+  Result run(const std::vector<Tensor>& batch, Phase phase) { return run(batch, phase, batch[0].shape()[0]); }
+  Result run(const std::vector<Tensor>& batch, Phase phase, std::int64_t samples);
   /// A named output of the batch that ran last.
   TensorView output(const std::string& name) const { return last_->output(name); }
   /// Runs forward and backward of a batch again without fusion, which can hide where a value comes from, and
   /// returns the first value that is not finite; none if all are. As after run(), undo_step takes back what
   /// the batch did to the model's state.
-  std::optional<NonFinite> find_non_finite(const std::vector<Tensor>& batch);
+  std::optional<NonFinite> find_non_finite(const std::vector<Tensor>& batch, std::int64_t samples);
   /// Takes back what the batches since the last update did to the model's state, such as running means, and
   /// drops their gradients: after a result that is not finite, all variables are as after the last update.
   void undo_step();
@@ -72,6 +77,7 @@ class TrainingProgram {
     Graph graph;                   // forward and backward
     std::vector<Value> gradients;  // of each member of the arena
   };
+  std::optional<BatchShard> shard(std::int64_t batch_size) const;
   Backward build_backward(std::int64_t batch_size, Fusion fusion);
   Graph build(std::int64_t batch_size, Phase phase);
   Value pack(Backward& backward) const;
@@ -84,6 +90,7 @@ class TrainingProgram {
 
   const Model& model_;
   Stream stream_;
+  Communicator* ranks_;  // or null
   Precision precision_;
   Variables variables_;
   VariableArena arena_;

@@ -6,15 +6,16 @@
 namespace slipway {
 
 Validation::Validation(const DataSource& source, const Model& model, const Stream& stream,
-                       const Variables& variables)
-    : model_(model), dataset_(source.part(DataSource::Part::validation)) {
+                       const Variables& variables, Communicator* ranks)
+    : model_(model), ranks_(ranks), dataset_(source.part(DataSource::Part::validation)) {
   const RunConfig& config = model.config();
   if (dataset_) {
     loader_ = std::make_unique<Loader>(dataset_, source.pipeline(),
                                        LoaderOptions{.batch_size = config.train.evaluation_batch(),
                                                      .mode = Mode::evaluation,
-                                                     .workers = static_cast<int>(config.data.workers)});
-    evaluator_ = std::make_unique<Evaluator>(model, stream, variables);
+                                                     .workers = static_cast<int>(config.data.workers),
+                                                     .shard = ranks ? ranks->shard() : Shard{}});
+    evaluator_ = std::make_unique<Evaluator>(model, stream, variables, ranks);
   }
   choose_monitor();
 }
@@ -48,12 +49,13 @@ bool Validation::run(EpochRecord& record, const std::function<bool(std::int64_t 
       if (!review) review.emplace(shape[1], kMistakes);
       review->add(batch, batch.tensors[1], outputs.read("output"), *dataset_);
     }
-    return progress(done += batch.size());
+    return progress(done += batch.samples);
   });
   if (!result) return false;
   record.validated = true;
   for (const Evaluator::Figure& figure : result->figures) record.metrics[figure.name] = figure.value;
   if (review) {
+    if (ranks_) review->merge(*ranks_, *dataset_, model_.pipeline().batch().inputs[0]);
     record.confusion = review->confusion();
     record.mistakes = review->mistakes();
   }

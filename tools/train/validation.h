@@ -16,7 +16,9 @@ class Validation {
  public:
   /// Evaluates `variables` as they are at the time of each run. A `train.monitor` that no metric gives is a
   /// UserError. `source` and `model` must outlive it.
-  Validation(const DataSource& source, const Model& model, const Stream& stream, const Variables& variables);
+  /// With `ranks`, they share every batch and all get the same figures.
+  Validation(const DataSource& source, const Model& model, const Stream& stream, const Variables& variables,
+             Communicator* ranks = nullptr);
 
   /// Measures the validation set and notes figures, confusion and mistakes. `progress(done)` is called after
   /// each batch; once it returns false, run() stops, leaves `record` as it is, and returns false.
@@ -34,6 +36,7 @@ class Validation {
   void choose_monitor();
 
   const Model& model_;
+  Communicator* ranks_;  // or null
   std::shared_ptr<const Dataset> dataset_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Evaluator> evaluator_;

@@ -16,7 +16,7 @@ import yaml
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
 from runs import IMAGES, SOURCES, TABLE, RunTest, read_checkpoint, read_table
 
-COMMANDS = ["bench", "check", "completion", "devices", "docs", "evaluate", "export", "predict", "schema", "summary", "train", "version"]
+COMMANDS = ["bench", "check", "completion", "devices", "docs", "evaluate", "export", "launch", "predict", "schema", "summary", "train", "version"]
 
 
 class CommandLineTest(RunTest):
@@ -54,6 +54,7 @@ class CommandLineTest(RunTest):
             self.assertRegex(text, rf"\n{library}: +\d+\.\d+")
         self.assertRegex(text, r"\nbuild: +\w+, (GCC|Clang) .*SIMD:")
         self.assertRegex(text, r"\nCUDA: +(not in this build|(simulated, .*)?\d+\.\d+)")
+        self.assertRegex(text, r"\nMPI: +(not in this build|\w.* v?\d+\.\d+)")
         self.assertEqual(self.slipway("--version").stdout.strip(), text.splitlines()[0])
 
     def test_devices(self):

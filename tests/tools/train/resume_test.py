@@ -200,7 +200,7 @@ class SignalTest(RunTest):
     def test_finishes_the_step_saves_and_says_how_to_go_on(self):
         config = self.write("a run.yaml", IMAGES)
         many = "--set=train.epochs=2000"
-        for number, name in ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")):
+        for number, name in ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"), (signal.SIGUSR1, "SIGUSR1")):
             shutil.rmtree(self.path("here"), ignore_errors=True)
             status, output = self.stop(number, "a run.yaml", "--runs", "here", "--threads", 1, many)
             self.assertEqual(status, 128 + number, output)

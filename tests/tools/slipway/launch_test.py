@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Several processes train one model: what they learn, how they start, and how they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from runs import IMAGES, PROGRAM, TABLE, RunTest, parameters, read_checkpoint, read_records
+
+HAS_MPI = "MPI:      not in this build" not in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
+# Adaptive steps would blow up the rounding of a bias in front of a normalisation, whose gradient is 0.
+IMAGES = IMAGES.replace("{adamw: {learning_rate: 0.01}}", "{sgd: {learning_rate: 0.05, momentum: 0.9}}")
+FOREVER = ["--set=train.epochs=1000000", "--set=train.schedule=constant", "--set=train.checkpoint.every_epochs=1000000"]
+
+
+@unittest.skipUnless(HAS_MPI, "this build has no MPI")
+class LaunchTest(RunTest):
+    def launch(self, ranks, config, *arguments, runs="runs", status=0, **settings):
+        assignments = [f"--set={key.replace('__', '.')}={value}" for key, value in settings.items()]
+        return self.slipway("launch", "--devices", ranks, config, "--runs", runs, "--threads", 1, *arguments, *assignments,
+                            status=status)
+
+    def assert_close(self, one, other):
+        """Records and checkpoints of two runs agree to rounding."""
+        ours, theirs = read_records(one), read_records(other)
+        self.assertEqual(len(ours), len(theirs))
+        for a, b in zip(ours, theirs):
+            self.assertEqual(a.keys(), b.keys())
+            for key, value in a.items():
+                if isinstance(value, float):
+                    self.assertAlmostEqual(value, b[key], delta=2e-4 * max(1, abs(value)), msg=f"{key} of {a}")
+        ours, theirs = (read_checkpoint(os.path.join(run, "checkpoints/last.h5")) for run in (one, other))
+        self.assertEqual(ours.keys(), theirs.keys())
+        for name, value in ours.items():
+            np.testing.assert_allclose(value, theirs[name], atol=1e-3, err_msg=name)
+
+
+class LearningTest(LaunchTest):
+    def test_any_number_of_ranks_learns_the_same(self):
+        # The last batch of three samples leaves one of four ranks without any.
+        config = self.write("run.yaml", IMAGES)
+        self.train(config, runs="alone")
+        for ranks in (1, 2, 3, 4):
+            output = self.launch(ranks, config, runs=f"ranks{ranks}", train__uneven_batches="true").stdout
+            self.assertEqual(output.count("epoch 3/3"), 1, output)
+            self.assertEqual(os.listdir(self.path(f"ranks{ranks}")), ["run"])
+            self.assert_close(self.path(f"ranks{ranks}/run"), self.path("alone/run"))
+
+    def test_accumulation_clipping_and_average(self):
+        config = self.write("run.yaml", IMAGES)
+        settings = {"train__accumulate": 4, "train__clip_norm": 0.5, "train__average_decay": 0.9}
+        self.train(config, runs="alone", **settings)
+        self.launch(2, config, runs="ranks", **settings)
+        self.assert_close(self.path("ranks/run"), self.path("alone/run"))
+
+    def test_same_bits_from_run_to_run(self):
+        config = self.write("run.yaml", IMAGES)
+        for runs in ("one", "two"):
+            self.launch(2, config, runs=runs)
+        self.assert_same_run(self.path("one/run"), self.path("two/run"))
+
+    def test_mpirun_starts_the_same(self):
+        config = self.write("run.yaml", TABLE)
+        self.launch(2, config, runs="launched")
+        subprocess.run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2",
+                        *self.command("train", config, "--threads", 1, "--runs=started")], cwd=self.directory, check=True,
+                       capture_output=True, timeout=200)
+        self.assert_same_run(self.path("launched/run"), self.path("started/run"))
+
+    def test_resumes_on_another_number_of_ranks(self):
+        config = self.write("run.yaml", IMAGES)
+        settings = {"train__schedule": "constant", "train__uneven_batches": "true"}
+        self.train(config, runs="alone", **settings)
+        self.launch(2, config, train__max_steps=8, **settings)
+        output = self.launch(3, config, "--resume", train__max_steps=14, **settings).stdout
+        self.assertIn("after step 8.", output)
+        self.train(config, "--resume", **settings)
+        ours, theirs = (parameters(self.path(runs, "run/checkpoints/last.h5")) for runs in ("runs", "alone"))
+        for name, value in ours.items():
+            np.testing.assert_allclose(value, theirs[name], atol=1e-3, err_msg=name)
+
+
+class EndTest(LaunchTest):
+    def test_mistakes_are_told_once_and_end_with_status_2(self):
+        config = self.write("run.yaml", TABLE)
+        for arguments, message in (
+            (["--set=train.batch_size=9"], "batch_size 9 does not divide by 2 ranks; the nearest sizes are 8 and 10"),
+            (["--set=train.epoch=3"], "unknown key 'epoch', did you mean 'epochs'?"),
+            (["--resume"], "nothing to resume")):
+            done = self.launch(2, config, *arguments, status=2)
+            self.assertEqual(done.stderr.count(message), 1, done.stderr)
+        self.assertFalse(os.path.exists(self.path("runs")))
+        self.assertIn("expected the command line of `slipway train`", self.refused("launch", "--devices=2"))
+        self.slipway("launch", config, status=2)
+        self.slipway("launch", "--devices=0", config, status=2)
+
+    def test_a_value_that_is_not_finite(self):
+        config = self.write("run.yaml", IMAGES)
+        done = self.launch(2, config, status=2, train__optimizer="{sgd: {learning_rate: 1.0e+38}}", train__schedule="constant")
+        self.assertEqual(len([line for line in done.stderr.splitlines() if line.startswith("slipway train: step")]), 1)
+        self.assertIn("is not finite", done.stderr)
+        for name, value in parameters(self.path("runs/run/checkpoints/last.h5")).items():
+            self.assertTrue(np.isfinite(value).all(), name)
+
+    def test_what_goes_wrong_on_one_rank_ends_all(self):
+        config = self.write("run.yaml", TABLE)
+        self.write("file", "not a directory")
+        done = self.slipway("launch", "--devices", 2, config, "--runs", "file/runs", status=2)
+        self.assertIn("rank 0: cannot make the directory file", done.stderr)
+
+    def start(self, config, *arguments):
+        """A run of two ranks that has printed its first epoch, with everything that it printed."""
+        process = subprocess.Popen(
+            self.command("launch", "--devices", 2, config, "--threads", 1, *FOREVER, *arguments), cwd=self.directory,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OF_THIS_TEST": self.directory})
+        output = ""
+        while "epoch" not in output:
+            line = process.stdout.readline()
+            self.assertTrue(line, output)
+            output += line
+        return process
+
+    def finish(self, process):
+        output = process.stdout.read()
+        process.stdout.close()
+        status = process.wait()
+        self.assertEqual(self.processes(), {}, output)
+        return status, output
+
+    def processes(self):
+        """The processes of this test's run by rank."""
+        found = {}
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/environ", encoding="utf-8", errors="replace") as file:
+                    variables = dict(entry.split("=", 1) for entry in file.read().split("\0") if "=" in entry)
+            except OSError:
+                continue
+            if variables.get("OF_THIS_TEST") == self.directory and "OMPI_COMM_WORLD_RANK" in variables:
+                found[int(variables["OMPI_COMM_WORLD_RANK"])] = int(process)
+        return found
+
+    def test_a_signal_finishes_the_step_on_all(self):
+        config = self.write("run.yaml", TABLE)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = self.start(config, "--runs", number.name)
+            process.send_signal(number)
+            status, output = self.finish(process)
+            self.assertEqual(status, 128 + number, output)
+            self.assertRegex(output, r"stopped by SIGUSR1 after step \d+; continue with")
+            self.launch(2, config, "--resume", runs=number.name, train__max_steps=1, train__schedule="constant")
+
+    def test_a_killed_rank_ends_all(self):
+        process = self.start(self.write("run.yaml", TABLE))
+        os.kill(self.processes()[1], signal.SIGKILL)
+        status, output = self.finish(process)
+        self.assertNotEqual(status, 0)
+        self.assertRegex(output, r"process rank 1 .* exited on signal 9")
+
+    def test_a_rank_that_hangs_is_named(self):
+        process = self.start(self.write("run.yaml", TABLE), "--timeout", 10)
+        os.kill(self.processes()[1], signal.SIGSTOP)
+        status, output = self.finish(process)
+        self.assertEqual(status, 1, output)
+        self.assertRegex(output, r"slipway train: rank 0 of 2: .*in the exchange of \w[\w ]*: waited 10 s for the other ranks; "
+                         "no sign of life from rank 1")
+
+
+if __name__ == "__main__":
+    unittest.main()

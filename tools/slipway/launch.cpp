@@ -1,0 +1,115 @@
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "core/comm/mpi.h"
+#include "tools/slipway/verb.h"
+
+namespace slipway {
+namespace {
+
+volatile std::sig_atomic_t launched_process = 0;
+volatile std::sig_atomic_t stop_signal = 0;  // the first that was passed on
+
+/// mpirun ends all ranks at once on SIGINT and SIGTERM, but passes SIGUSR1 on to them, on which they finish
+/// their step and save. Only a second signal is to end them at once.
+extern "C" void pass_on(int signal) {
+  const bool first = stop_signal == 0;
+  if (first) stop_signal = signal;
+  kill(static_cast<pid_t>(launched_process), first ? SIGUSR1 : SIGTERM);
+}
+
+class LaunchVerb : public Verb {
+ public:
+  std::string name() const override { return "launch"; }
+  std::string summary() const override { return "Train with several processes on this machine"; }
+  std::string details() const override {
+    return "Starts N processes of `slipway train` through mpirun, which train one model together. Behind\n"
+           "--devices comes the command line of `slipway train`. The batch size is that of all processes, "
+           "and\n"
+           "their number does not change what is learned. Ctrl-C finishes the step, saves, and ends all of "
+           "them.\n"
+           "On several machines: mpirun or srun with `slipway train`.\n\n"
+           "Examples:\n"
+           "  slipway launch --devices 4 configs/mnist_cnn.yaml\n"
+           "  slipway launch --devices 2 configs/mnist_cnn.yaml --threads 1 --resume";
+  }
+  void options(CLI::App& app) override {
+    app.add_option("--devices", devices_, "processes, each with a device of its own")
+        ->required()
+        ->check(CLI::Range(1, 4096));
+    app.prefix_command();
+    app_ = &app;
+  }
+
+  int run() override {
+    const std::vector<std::string> command = mpirun(app_->remaining());
+    struct sigaction action {};
+    action.sa_handler = pass_on;
+    sigemptyset(&action.sa_mask);
+    sigset_t held, before;
+    sigemptyset(&held);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&held, signal);
+    sigprocmask(SIG_BLOCK, &held, &before);  // until there is a process to pass them on to
+    const pid_t child = fork();
+    require(child >= 0, "cannot start mpirun: ", std::strerror(errno));
+    if (child == 0) start(command, before);
+    launched_process = child;
+    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+      require(errno == EINTR, "waiting for mpirun: ", std::strerror(errno));
+    return exit_code(status);
+  }
+
+ private:
+  std::vector<std::string> mpirun(const std::vector<std::string>& arguments) const {
+    require_user(!arguments.empty(), "expected the command line of `slipway train` behind --devices ",
+                 devices_);
+    require_user(!mpi_library().empty(),
+                 "this build has no MPI to connect processes; expected one that was configured "
+                 "where Open MPI is installed, without -D SLIPWAY_MPI=off");
+    // mpirun counts cores, whatever a rank computes on: how many there are to be is the user's choice.
+    std::vector<std::string> command = {"mpirun",    "-np",  std::to_string(devices_),
+                                        "--bind-to", "none", "--oversubscribe"};
+    if (geteuid() == 0) command.push_back("--allow-run-as-root");  // who has become root has decided already
+    command.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+    command.push_back("train");
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return command;
+  }
+
+  [[noreturn]] static void start(const std::vector<std::string>& command, const sigset_t& signals) {
+    setpgid(0, 0);  // the terminal's Ctrl-C comes to the parent alone
+    sigprocmask(SIG_SETMASK, &signals, nullptr);
+    std::vector<char*> words;
+    for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    execvp(words[0], words.data());
+    const std::string message = text("slipway launch: cannot start mpirun: ", std::strerror(errno), '\n');
+    static_cast<void>(!write(STDERR_FILENO, message.data(), message.size()));
+    _exit(2);
+  }
+
+  /// That of the ranks; after a signal that they were told of as SIGUSR1, as if it had come to them as it is.
+  static int exit_code(int status) {
+    if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
+    const int code = WEXITSTATUS(status);
+    return code == 128 + SIGUSR1 && stop_signal != 0 ? 128 + stop_signal : code;
+  }
+
+  int devices_ = 1;
+  CLI::App* app_ = nullptr;
+};
+
+const RegisterVerb<LaunchVerb> registered;
+
+}  // namespace
+}  // namespace slipway
