@@ -55,6 +55,8 @@ class PreparedKernel : public OpState {
  public:
   /// Memory that run() may use, 64-byte aligned; it is passed in Args.
   virtual std::size_t scratch_bytes() const { return 0; }
+  /// Whether each run copies a weight into another layout first.
+  virtual bool packs_weight() const { return false; }
   virtual void run(const Stream& stream, const Args& args) = 0;
 };
 

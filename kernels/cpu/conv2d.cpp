@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/runtime/tuner.h"
+#include "kernels/cpu/conv2d_blocked.h"
 #include "kernels/cpu/conv2d_loops.h"
 #include "kernels/cpu/conv2d_onednn.h"
 #include "kernels/cpu/conv2d_winograd.h"
@@ -26,6 +27,7 @@ Guess guess(const Stream& stream, const Conv2dProblem& problem) {
                         window.stride == std::array<std::int64_t, 2>{1, 1} &&
                         window.dilation == std::array<std::int64_t, 2>{1, 1} && problem.groups == 1;
   if (!possible) return Guess::direct;
+  if (conv2d_winograd_applies(problem) && conv2d_winograd_wins(problem)) return Guess::winograd;
   const std::int64_t channels = std::min(weight[0], weight[1]);
   const std::int64_t pixels = problem.y.shape[2] * problem.y.shape[3];
   if (channels < 16 || problem.x.shape[0] * pixels < 256) return Guess::direct;
@@ -37,9 +39,9 @@ Guess guess(const Stream& stream, const Conv2dProblem& problem) {
 
 std::string key(const char* name, const Stream& stream, const Conv2dProblem& problem) {
   const Window2d& window = problem.window;
-  return text("onednn ", name, ' ', problem.x.shape, ' ', problem.weight.shape, " pad ",
-              window.padding_begin[0], ' ', window.padding_begin[1], ' ', window.padding_end[0], ' ',
-              window.padding_end[1], problem.has_bias ? " bias" : "", " threads ", stream.threads);
+  return text(name, ' ', problem.x.shape, ' ', problem.weight.shape, " pad ", window.padding_begin[0], ' ',
+              window.padding_begin[1], ' ', window.padding_end[0], ' ', window.padding_end[1],
+              problem.has_bias ? " bias" : "", " threads ", stream.threads);
 }
 
 /// Memory to time a kernel on.
@@ -83,8 +85,25 @@ template <class Args>
 struct Implementations {
   const char* name;
   std::unique_ptr<PreparedKernel<Args>> (*loops)(const Conv2dProblem&);
-  std::unique_ptr<PreparedKernel<Args>> (*few_pixels)(const Stream&, const Conv2dProblem&);
+  std::unique_ptr<PreparedKernel<Args>> (*winograd)(const Stream&, const Conv2dProblem&);
   std::unique_ptr<PreparedKernel<Args>> (*onednn)(const Stream&, const Conv2dProblem&, Algorithm);
+  std::unique_ptr<PreparedKernel<Args>> (*blocked)(const Stream&, const Conv2dProblem&) = nullptr;
+
+  /// Null if there is none.
+  std::unique_ptr<PreparedKernel<Args>> by_winograd(const Stream& stream,
+                                                    const Conv2dProblem& problem) const {
+    const bool ours = conv2d_winograd_applies(problem);
+    if (ours && conv2d_winograd_wins(problem)) return winograd(stream, problem);
+    auto found = onednn(stream, problem, Algorithm::winograd);
+    return found || !ours ? std::move(found) : winograd(stream, problem);
+  }
+  /// Without Winograd's method, and without a copy of the weight if possible. Null if there is none.
+  std::unique_ptr<PreparedKernel<Args>> direct(const Stream& stream, const Conv2dProblem& problem) const {
+    auto found = onednn(stream, problem, Algorithm::direct);
+    if (found && !found->packs_weight()) return found;
+    if (blocked && conv2d_blocked_applies(problem)) return blocked(stream, problem);
+    return found;
+  }
 };
 
 template <class Args>
@@ -95,18 +114,15 @@ std::unique_ptr<PreparedKernel<Args>> make(const Implementations<Args>& offered,
             problem.weight, " and ", problem.y);
     return offered.loops(problem);
   }
-  if (conv2d_winograd_applies(problem) && conv2d_winograd_wins(problem)) {
-    return offered.few_pixels(stream, problem);
-  }
   const Guess clear = guess(stream, problem);
   std::unique_ptr<PreparedKernel<Args>> winograd, direct;
-  if (clear != Guess::direct) winograd = offered.onednn(stream, problem, Algorithm::winograd);
+  if (clear != Guess::direct) winograd = offered.by_winograd(stream, problem);
   if (winograd && clear == Guess::winograd) return winograd;
   if (winograd) {
     const std::string id = key(offered.name, stream, problem);
     const auto known = stream.tuner->find(id);
     if (known == "winograd") return winograd;
-    direct = offered.onednn(stream, problem, Algorithm::direct);
+    direct = offered.direct(stream, problem);
     if (known == "direct" && direct) return direct;
     if (!direct) return winograd;
     const Sample sample(problem);
@@ -116,7 +132,7 @@ std::unique_ptr<PreparedKernel<Args>> make(const Implementations<Args>& offered,
                                                        {"direct", [&] { direct->run(stream, args); }}});
     return best == "winograd" ? std::move(winograd) : std::move(direct);
   }
-  direct = offered.onednn(stream, problem, Algorithm::direct);
+  direct = offered.direct(stream, problem);
   if (direct) return direct;
   require(conv2d_loops_apply(problem), offered.name, ": no implementation for ", problem.x, ", ",
           problem.weight, " and ", problem.y);
@@ -130,9 +146,10 @@ std::unique_ptr<PreparedKernel<Conv2dArgs>> forward(const Stream& stream, const 
 }
 std::unique_ptr<PreparedKernel<Conv2dBackwardDataArgs>> backward_data(const Stream& stream,
                                                                       const Conv2dProblem& problem) {
-  return make<Conv2dBackwardDataArgs>({"conv2d_backward_data", conv2d_backward_data_loops,
-                                       conv2d_backward_data_winograd, conv2d_backward_data_onednn},
-                                      stream, problem);
+  return make<Conv2dBackwardDataArgs>(
+      {"conv2d_backward_data", conv2d_backward_data_loops, conv2d_backward_data_winograd,
+       conv2d_backward_data_onednn, conv2d_backward_data_blocked},
+      stream, problem);
 }
 std::unique_ptr<PreparedKernel<Conv2dBackwardWeightsArgs>> backward_weights(const Stream& stream,
                                                                             const Conv2dProblem& problem) {

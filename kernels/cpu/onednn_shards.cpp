@@ -1,16 +1,10 @@
 #include "kernels/cpu/onednn_shards.h"
 
 namespace slipway::cpu {
-namespace {
-
-/// Work below which a second thread costs more than it saves: about a tenth of a millisecond.
-constexpr double kFlopsPerThread = 1.5e7;
-
-}  // namespace
 
 Shards::Shards(const Stream& stream, std::int64_t batch, double flops,
                const std::function<std::optional<ShardOffer>(std::int64_t count)>& offer)
-    : threads_(std::max(1, static_cast<int>(std::min<double>(stream.threads, flops / kFlopsPerThread)))) {
+    : threads_(threads_worth(stream, flops)) {
   constexpr std::int64_t kParts = 8;
   const std::int64_t parts = stream.deterministic ? std::min(batch, kParts) : 1;
   const onednn::ThreadCount threads(stream.deterministic ? 1 : threads_);

@@ -17,6 +17,12 @@ inline Stream limited(const Stream& stream, std::int64_t elements) {
   return used;
 }
 
+/// As many threads as arithmetic on float32 is worth: at least a tenth of a millisecond for each.
+inline int threads_worth(const Stream& stream, double flops) {
+  constexpr double kFlopsPerThread = 1.5e7;
+  return std::max(1, static_cast<int>(std::min<double>(stream.threads, flops / kFlopsPerThread)));
+}
+
 /// Calls body(begin, end) over [0, count) in chunks of at least `grain`, spread over the stream's threads.
 /// The chunks depend on the thread count: for loops without reductions. Each thread works on its own copy of
 /// the body: what it captured by value is then known not to change where the loop writes, so that the loop

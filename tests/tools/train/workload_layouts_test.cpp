@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/conv2d.h"
+#include "kernels/linear.h"
 #include "tools/train/data_source.h"
 #include "tools/train/training_program.h"
 #include "tools/train/workloads.h"
@@ -38,6 +40,42 @@ Reorders count_reorders(const std::string& workload, Graph& graph) {
 int count(const Graph& graph, std::string_view op) {
   return static_cast<int>(std::count_if(graph.nodes().begin(), graph.nodes().end(),
                                         [&](const Node& node) { return node.op && node.op->name() == op; }));
+}
+
+template <class... Args>
+bool any_packs_weight(const OpState* kernel) {
+  const auto packs = [](const auto* prepared) { return prepared && prepared->packs_weight(); };
+  return (packs(dynamic_cast<const PreparedKernel<Args>*>(kernel)) || ...);
+}
+
+/// The ops of a training step whose kernels copy a weight into another layout in every run.
+std::vector<std::string> packing_ops(const Graph& graph, const Stream& stream) {
+  std::vector<std::string> found;
+  for (const Node& node : graph.nodes()) {
+    if (!node.op) continue;
+    std::vector<ValueType> inputs;
+    for (const Value input : node.inputs) inputs.push_back(graph.type(input));
+    PrepareContext context{.stream = stream, .inputs = inputs, .outputs = node.outputs};
+    const std::unique_ptr<OpState> kernel = node.op->prepare(context);
+    if (any_packs_weight<Conv2dArgs, Conv2dBackwardDataArgs, Conv2dBackwardWeightsArgs, LinearArgs,
+                         LinearBackwardDataArgs, LinearBackwardWeightsArgs>(kernel.get())) {
+      found.push_back(text(node.op->name(), ' ', node.name, ' ', node.outputs[0]));
+    }
+  }
+  return found;
+}
+
+TEST(WorkloadLayouts, NoKernelRearrangesWeights) {
+  for (const Workload& workload : workloads()) {
+    RunConfig config = parse_run_config(workload.yaml, workload.name);
+    DataSource source(config, ".");
+    const Model model(config, *source.pipeline());
+    for (const Stream& stream : {Stream{.threads = 1}, Stream{.threads = 2, .deterministic = true}}) {
+      TrainingProgram program(model, stream, config.train.batch_size);
+      const Executor& executor = program.executor(config.train.batch_size, TrainingProgram::Phase::update);
+      EXPECT_EQ(packing_ops(executor.graph(), stream), std::vector<std::string>()) << workload.name;
+    }
+  }
 }
 
 TEST(WorkloadLayouts, MnistCnnReordersAtTheFlatteningOnly) {
