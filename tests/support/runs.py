@@ -57,6 +57,7 @@ class RunTest(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="slipway_")
         self.addCleanup(shutil.rmtree, self.directory)
+        os.environ["XDG_CACHE_HOME"] = self.path("cache")  # of the programs that the test runs
 
     def path(self, *names):
         return os.path.join(self.directory, *names)

@@ -308,5 +308,35 @@ class DiskTest(RunTest):
         self.assertGreater(len(full), 1)
 
 
+class TunedChoicesTest(RunTest):
+    """A convolution for which it takes measuring to know the fastest algorithm."""
+
+    def test_are_measured_once_and_kept_with_the_run_and_for_the_machine(self):
+        narrow = "  - conv2d: {filters: 16, kernel: 3, padding: 1}\n"
+        config = self.write("run.yaml", IMAGES.replace("  - conv2d: {filters: 5, kernel: 3, padding: 1}\n", 2 * narrow))
+        self.train(config, runs="first")
+        measured = self.choices("first/run/tuner.tsv")
+        self.assertEqual({key.split()[0] for key in measured},
+                         {"conv2d_forward", "conv2d_backward_data", "conv2d_backward_weights"})
+        [cache] = os.listdir(self.path("cache/slipway"))
+        self.assertEqual(self.choices("cache/slipway", cache), measured)
+
+        other = {"direct": "winograd", "winograd": "direct"}
+        known = {key: other[choice] for key, choice in measured.items()}
+        self.write(os.path.join("cache/slipway", cache), "".join(f"{key}\t{choice}\n" for key, choice in known.items()))
+        self.train(config, runs="second")
+        self.assertEqual(self.choices("second/run/tuner.tsv"), known)
+        # A run goes on with its own choices, whatever the machine's are now.
+        self.train(config, "--resume", runs="first", train__epochs=4)
+        self.assertEqual(self.choices("first/run/tuner.tsv"), measured)
+
+        self.train(config, runs="fixed", deterministic="true")
+        self.assertEqual(os.path.exists(self.path("fixed/run/tuner.tsv")) and self.choices("fixed/run/tuner.tsv"), False)
+
+    def choices(self, *path):
+        with open(self.path(*path), encoding="utf-8") as file:
+            return dict(line.rstrip("\n").split("\t") for line in file if not line.startswith("#"))
+
+
 if __name__ == "__main__":
     unittest.main()
