@@ -49,7 +49,9 @@ Device choose_device(const std::string& name) {
 
 std::string describe(const Stream& stream) {
   const std::string device = to_string(stream.device);
-  if (stream.device.is_host()) return text(device, ", ", stream.threads, " threads");
+  if (stream.device.is_host()) {
+    return text(device, ", ", stream.threads, stream.threads == 1 ? " thread" : " threads");
+  }
   return text(device, " (", device_backend(stream.device).info(stream.device.index).name, ')');
 }
 

@@ -172,6 +172,8 @@ void ConsoleObserver::on_run_end(const RunEnd& end) {
   if (end.reason == RunEnd::Reason::finished)
     out_ << "finished " << with_commas(end.step) << " steps in " << duration_text(end.seconds) << '\n';
   if (!end.message.empty()) out_ << end.message << '\n';
+  if (end.reason == RunEnd::Reason::finished || end.reason == RunEnd::Reason::early_stopping)
+    out_ << "see " << info_.directory << "/report.html\n";
   out_.flush();
 }
 

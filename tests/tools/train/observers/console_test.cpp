@@ -35,6 +35,7 @@ TEST(Console, WritesALineAnEpochWhenPiped) {
                            " 1,235 samples/s  best so far\n"
                            "epoch 10/10  1:15  training loss 0.1000  1,235 samples/s\n"
                            "finished 1,000 steps in 1:01:15\n"
+                           "see runs/digits/report.html\n"
                            "stopped by SIGINT\n" +
                            head + "resumed after step 15 in epoch 2 of 10\n");
 }
