@@ -194,7 +194,8 @@ __global__ void __launch_bounds__(kMostTeamThreads)
       Pack<T, kWidth> pack = dy_row.pack(p, column);
       const Pack<T, kWidth> x = x_row.pack(p, column);
       const Pack<A, kWidth> scale = load_or_fill<kWidth>(args.scale, column, A(1));
-      const Pack<T, kWidth> too = load_or_fill<kWidth>(args.dx_too, index * loop.width + column, from_accumulator<T>(0));
+      const Pack<T, kWidth> too =
+          load_or_fill<kWidth>(args.dx_too, index * loop.width + column, from_accumulator<T>(0));
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         const A normal = (to_accumulator(x.values[k]) - mean) * rstd;
