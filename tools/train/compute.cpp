@@ -62,7 +62,7 @@ Compute::Compute(const Options& options)
               .deterministic = options.deterministic,
               .synchronous = options.synchronous,
               .native = queue_.native(),
-              .tuner = options.tuner,
+              .tuner = options.deterministic ? nullptr : options.tuner,
               .matrix_precision = options.matrix_precision} {}
 
 }  // namespace slipway

@@ -12,29 +12,39 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "intel-xeon-platinum-8481c": machines of one processor make the same choices.
+/// The value of a field of the first processor; "" if there is none.
+std::string processor_field(std::string_view name) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.substr(0, line.find_first_of("\t:")) != name) continue;
+    const std::size_t value = line.find_first_not_of(" \t", line.find(':') + 1);
+    if (value != std::string::npos) return line.substr(value);
+  }
+  return "";
+}
+
+/// "amd-epyc-25-1": machines of one processor make the same choices. Virtual machines may hide the model's
+/// name, but not its numbers, which tell apart what instructions it has.
 std::string processor_key() {
   std::string key;
-  for (const char c : processor_name()) {
+  for (const char c :
+       text(processor_name(), ' ', processor_field("cpu family"), ' ', processor_field("model"))) {
     const auto letter = static_cast<unsigned char>(c);
     if (std::isalnum(letter))
       key += static_cast<char>(std::tolower(letter));
     else if (!key.empty() && key.back() != '-')
       key += '-';
   }
-  return key.empty() ? "cpu" : key;
+  while (key.ends_with('-')) key.pop_back();
+  return key;
 }
 
 }  // namespace
 
 std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(file, line)) {
-    const std::size_t name = line.find_first_not_of(" \t", line.find(':') + 1);
-    if (line.starts_with("model name") && name != std::string::npos) return line.substr(name);
-  }
-  return "CPU";
+  const std::string name = processor_field("model name");
+  return name.empty() ? "CPU" : name;
 }
 
 std::string TunedChoices::cache_file() {
