@@ -50,10 +50,10 @@ else
   options+=(-D CMAKE_BUILD_TYPE=None -D "CMAKE_CXX_FLAGS=-O1" -D CMAKE_CXX_COMPILER=clang++ -D CMAKE_C_COMPILER=clang)
 fi
 # What an earlier call set must not stick; "$@" comes later and wins.
-options+=(-D SLIPWAY_TESTS=ON -D SLIPWAY_WERROR=OFF)
+options+=(-D SLIPWAY_TESTS=ON -D SLIPWAY_WERROR=OFF -D SLIPWAY_PRECOMPILE=OFF)
 
 # Objects are the same wherever the checkout lies, so that a fresh clone is served from ccache.
-export CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros
+export CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 cmake -S . -B "$directory" -G Ninja "${options[@]}" "$@" >"$directory.log" 2>&1 || { cat "$directory.log"; exit 1; }
 rm "$directory.log"
 nice ninja -C "$directory"

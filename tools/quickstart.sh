@@ -30,7 +30,7 @@ tools/install_dependencies.sh build node
 tools/install_node_packages.sh
 
 step "2/6 Build"
-tools/build.sh release -D SLIPWAY_TESTS=OFF
+tools/build.sh release -D SLIPWAY_TESTS=OFF -D SLIPWAY_PRECOMPILE=ON
 
 step "3/6 Data"
 tools/fetch_data.sh mnist

@@ -35,7 +35,7 @@ bool looks_typed(std::string_view value) {
   return std::ranges::find(kWords, lower) != kWords.end();
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : value) {
@@ -58,11 +58,11 @@ std::string quoted(std::string_view value) {
 std::string inline_value(const ConfigNode& node) {
   if (node.is_null()) return "null";
   const std::string& value = node.scalar();
-  return is_plain_safe(value) && !(node.is_quoted() && looks_typed(value)) ? value : quoted(value);
+  return is_plain_safe(value) && !(node.is_quoted() && looks_typed(value)) ? value : in_quotes(value);
 }
 
 std::string inline_key(const std::string& key) {
-  return is_plain_safe(key) && !looks_typed(key) ? key : quoted(key);
+  return is_plain_safe(key) && !looks_typed(key) ? key : in_quotes(key);
 }
 
 /// `[3, 3]`, or "" where the sequence is better written a line an item.
