@@ -32,7 +32,7 @@ Executor& Evaluator::executor(std::int64_t batch_size) {
   std::unique_ptr<Executor>& found = executors_[batch_size];
   if (found) return *found;
   std::optional<BatchShard> shard;
-  if (ranks_) shard.emplace(*ranks_, batch_size);
+  if (ranks_) shard.emplace(BatchShard{*ranks_, batch_size});
   const Model::Options options{
       .mode = Mode::evaluation, .batch_size = batch_size, .shard = shard ? &*shard : nullptr};
   Model::Evaluation built = model_.evaluation(options);

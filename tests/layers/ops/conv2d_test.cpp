@@ -30,20 +30,24 @@ Tensor random_tensor(DType dtype, const Shape& shape, std::uint64_t key) {
   return tensor.cast(dtype);
 }
 
-/// The definition, term by term: calls visit(n, o, h, w, i, p, q, row, column) for every product.
+/// The definition, term by term: calls visit(y, weight, x) for every product, with the three elements'
+/// offsets in row-major order.
 template <class Visit>
-void for_each_product(const Case& c, const Shape& y, Visit&& visit) {
+void for_each_product(const Case& c, const Shape& output, Visit&& visit) {
   const std::int64_t group_in = c.in / c.groups, group_out = c.out / c.groups;
-  for_each_index(y, [&](const Dims& at) {
+  std::int64_t y = -1;
+  for_each_index(output, [&](const Dims& at) {
+    ++y;
+    const std::int64_t top = at[2] * c.window.stride[0] - c.window.padding_begin[0];
+    const std::int64_t left = at[3] * c.window.stride[1] - c.window.padding_begin[1];
+    const std::int64_t first_channel = at[0] * c.in + at[1] / group_out * group_in;
+    std::int64_t weight = at[1] * group_in * c.kernel_height * c.kernel_width;
     for (std::int64_t i = 0; i < group_in; ++i) {
       for (std::int64_t p = 0; p < c.kernel_height; ++p) {
-        for (std::int64_t q = 0; q < c.kernel_width; ++q) {
-          const std::int64_t row =
-              at[2] * c.window.stride[0] + p * c.window.dilation[0] - c.window.padding_begin[0];
-          const std::int64_t column =
-              at[3] * c.window.stride[1] + q * c.window.dilation[1] - c.window.padding_begin[1];
+        for (std::int64_t q = 0; q < c.kernel_width; ++q, ++weight) {
+          const std::int64_t row = top + p * c.window.dilation[0], column = left + q * c.window.dilation[1];
           if (row < 0 || row >= c.height || column < 0 || column >= c.width) continue;
-          visit(at, Dims{at[1], i, p, q}, Dims{at[0], at[1] / group_out * group_in + i, row, column});
+          visit(y, weight, ((first_channel + i) * c.height + row) * c.width + column);
         }
       }
     }
@@ -58,20 +62,19 @@ Expected by_definition(const Case& c, const Tensor& x, const Tensor& weight, con
                        const Tensor& dy) {
   Expected e{Tensor::zeros(DType::float64, dy.shape()), Tensor::zeros(DType::float64, x.shape()),
              Tensor::zeros(DType::float64, weight.shape()), Tensor::zeros(DType::float64, Shape{c.out})};
-  const auto at = [](const Tensor& tensor, const Dims& index) -> double& {
-    const Dims& strides = tensor.type().layout.strides();
-    std::int64_t offset = 0;
-    for (int axis = 0; axis < strides.rank(); ++axis) offset += index[axis] * strides[axis];
-    return *(tensor.view().pointer<double>() + offset);
-  };
-  for_each_product(c, dy.shape(), [&](const Dims& y, const Dims& w, const Dims& in) {
-    at(e.y, y) += at(weight, w) * at(x, in);
-    at(e.dx, in) += at(weight, w) * at(dy, y);
-    at(e.dweight, w) += at(x, in) * at(dy, y);
+  const double *from_x = x.as<double>().data(), *from_weight = weight.as<double>().data(),
+               *from_dy = dy.as<double>().data();
+  double *to_y = e.y.as<double>().data(), *to_dx = e.dx.as<double>().data(),
+         *to_dweight = e.dweight.as<double>().data(), *to_dbias = e.dbias.as<double>().data();
+  for_each_product(c, dy.shape(), [&](std::int64_t y, std::int64_t w, std::int64_t in) {
+    to_y[y] += from_weight[w] * from_x[in];
+    to_dx[in] += from_weight[w] * from_dy[y];
+    to_dweight[w] += from_x[in] * from_dy[y];
   });
-  for_each_index(dy.shape(), [&](const Dims& y) {
-    if (c.bias) at(e.y, y) += at(bias, Dims{y[1]});
-    at(e.dbias, Dims{y[1]}) += at(dy, y);
+  std::int64_t y = 0;
+  for_each_index(dy.shape(), [&](const Dims& at) {
+    if (c.bias) to_y[y] += bias.as<double>()[static_cast<std::size_t>(at[1])];
+    to_dbias[at[1]] += from_dy[y++];
   });
   return e;
 }
