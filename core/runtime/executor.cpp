@@ -12,12 +12,14 @@ std::string explain(const Node& node, const Error& error) {
 
 }  // namespace
 
-Executor::Executor(Graph graph, const Stream& stream, const Variables& variables, const Buffer& workspace,
-                   MemoryReuse reuse)
-    : stream_(stream), graph_(std::move(graph)) {
+Executor::Executor(Graph graph, const Stream& stream, const Variables& variables,
+                   const ExecutorOptions& options)
+    : stream_(stream),
+      graph_(std::move(graph)),
+      captures_(options.capture && !stream.device.is_host() && !stream.synchronous) {
   if (stream_.device.is_host()) prepare_cpu_threads(stream_.threads);
   std::vector<std::unique_ptr<OpState>> states(graph_.nodes().size());
-  prepare(reuse, workspace, states);
+  prepare(options, states);
 
   const auto view = [&](Value value) {
     return TensorView{address(memory_[value], variables), graph_.type(value), stream_.device};
@@ -39,16 +41,12 @@ Executor::Executor(Graph graph, const Stream& stream, const Variables& variables
   note_input_uses();
 }
 
-/// What has to happen once: implementations, constants on the device, memory.
-void Executor::prepare(MemoryReuse reuse, const Buffer& workspace,
-                       std::vector<std::unique_ptr<OpState>>& states) {
+/// What has to happen once: implementations, memory.
+void Executor::prepare(const ExecutorOptions& options, std::vector<std::unique_ptr<OpState>>& states) {
   std::vector<std::size_t> scratch(graph_.nodes().size(), 0);
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
     const Node& node = graph_.nodes()[i];
-    if (node.kind == NodeKind::constant) {
-      const bool is_there = node.constant.device() == stream_.device;
-      constants_[static_cast<int>(i)] = is_there ? node.constant : node.constant.to(stream_.device);
-    }
+    place_leaf(static_cast<int>(i));
     if (node.kind != NodeKind::op) continue;
     std::vector<ValueType> inputs;
     for (const Value input : node.inputs) inputs.push_back(graph_.type(input));
@@ -56,9 +54,21 @@ void Executor::prepare(MemoryReuse reuse, const Buffer& workspace,
     states[i] = node.op->prepare(context);
     scratch[i] = context.scratch_bytes;
   }
-  memory_ = plan_memory(graph_, scratch, reuse);
+  memory_ = plan_memory(graph_, scratch, options.reuse);
+  const Buffer& workspace = options.workspace;
   const bool fits = workspace.device() == stream_.device && workspace.bytes() >= memory_.arena_bytes;
   arena_ = fits ? workspace : Buffer(stream_.device, memory_.arena_bytes);
+}
+
+/// The memory of a constant, and of an input on a device.
+void Executor::place_leaf(int index) {
+  const Node& node = graph_.node(index);
+  if (node.kind == NodeKind::constant) {
+    const bool is_there = node.constant.device() == stream_.device;
+    leaves_[index] = is_there ? node.constant : node.constant.to(stream_.device);
+  } else if (node.kind == NodeKind::input && !stream_.device.is_host()) {
+    leaves_[index] = Tensor(node.outputs[0], stream_.device);
+  }
 }
 
 void Executor::note_input_uses() {
@@ -80,20 +90,17 @@ void Executor::note_input_uses() {
 std::byte* Executor::address(const MemoryPlan::Place& place, const Variables& variables) const {
   if (place.leaf == MemoryPlan::kArena) return arena_.data() + place.offset;
   const Node& leaf = graph_.node(place.leaf);
-  switch (leaf.kind) {
-    case NodeKind::constant:
-      return constants_.at(place.leaf).view().data + place.offset;
-    case NodeKind::variable: {
-      const Tensor& tensor = variables[leaf.name];
-      require(tensor.type() == leaf.outputs[0], "variable '", leaf.name, "' is ", tensor.type(),
-              ", but the graph expects ", leaf.outputs[0]);
-      require(tensor.device() == stream_.device, "variable '", leaf.name, "' lies on ",
-              to_string(tensor.device()), ", but the graph runs on ", to_string(stream_.device));
-      return tensor.view().data + place.offset;
-    }
-    default:
-      return nullptr;  // an input, bound later
+  if (leaf.kind == NodeKind::variable) {
+    const Tensor& tensor = variables[leaf.name];
+    require(tensor.type() == leaf.outputs[0], "variable '", leaf.name, "' is ", tensor.type(),
+            ", but the graph expects ", leaf.outputs[0]);
+    require(tensor.device() == stream_.device, "variable '", leaf.name, "' lies on ",
+            to_string(tensor.device()), ", but the graph runs on ", to_string(stream_.device));
+    return tensor.view().data + place.offset;
   }
+  const auto found = leaves_.find(place.leaf);
+  if (found == leaves_.end()) return nullptr;  // an input on the host, bound later
+  return found->second.view().data + place.offset;
 }
 
 void Executor::bind(const std::string& input, const TensorView& view) {
@@ -102,15 +109,11 @@ void Executor::bind(const std::string& input, const TensorView& view) {
           input, "'");
   require(view.type == graph_.type(value), "input '", input, "' is ", graph_.type(value), ", got ",
           view.type);
-  TensorView here = view;
-  if (view.device != stream_.device) {
-    Tensor& copied = copied_inputs_[input];
-    if (!copied.defined()) copied = Tensor(view.type, stream_.device);
-    enqueue_copy(stream_, view, copied);
-    here = copied;
-  }
-  for (const Use& use : input_uses_[input]) use.view->data = here.data + use.offset;
   bound_[input] = true;
+  if (!stream_.device.is_host()) return enqueue_copy(stream_, view, leaves_.at(value.node));
+  require(view.device.is_host(), "input '", input, "' lies on ", to_string(view.device),
+          ", but the graph runs on ", to_string(stream_.device));
+  for (const Use& use : input_uses_[input]) use.view->data = view.data + use.offset;
 }
 
 void Executor::run_step(Step& step, Wait wait) {
@@ -130,7 +133,16 @@ void Executor::expect_bound() const {
 
 void Executor::run() {
   expect_bound();
+  // The first run readies what kernels need only once, which a capture might not bear.
+  if (captures_ && has_run_) return capture();
   for (Step& step : steps_) run_step(step, Wait::no);
+  has_run_ = true;
+}
+
+void Executor::capture() {
+  const auto enqueue = [this](std::size_t step) { run_step(steps_[step], Wait::no); };
+  if (!recording_) recording_.emplace(stream_, steps_.size(), enqueue);
+  recording_->replay(stream_, enqueue);
 }
 
 void Executor::run(const std::function<void(int node, const OpContext&)>& after) {

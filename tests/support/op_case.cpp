@@ -111,7 +111,7 @@ std::vector<Tensor> evaluate(const OpCase& op_case, const Setting& setting) {
     }
   }
   Graph graph = assign_layouts(eliminate_dead_nodes(built.graph), setting.stream, structural_ops(), nullptr);
-  Executor executor(std::move(graph), setting.stream, Variables(), {}, setting.reuse);
+  Executor executor(std::move(graph), setting.stream, Variables(), {.reuse = setting.reuse});
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < op_case.inputs.size(); ++i) {
     Tensor input = make_input(op_case, static_cast<int>(i), setting.rounded_to.value_or(setting.dtype));

@@ -44,7 +44,8 @@ class EvaluateVerb : public Verb {
     Loader loader(dataset, trained.shared_pipeline(),
                   {.batch_size = trained.config().train.evaluation_batch(),
                    .mode = Mode::evaluation,
-                   .workers = static_cast<int>(trained.config().data.workers)});
+                   .workers = static_cast<int>(trained.config().data.workers),
+                   .held = 2});
     const Compute compute(trained.compute(device_, threads_));
     Evaluator evaluator(trained.model(), compute.stream(), trained.variables().on(compute.stream()));
     print(evaluator.run(loader), trained);

@@ -6,8 +6,8 @@
 #include "core/base/shortest.h"
 #include "core/graph/passes/passes.h"
 #include "core/runtime/executor.h"
+#include "data/batch_feed.h"
 #include "data/formats/csv.h"
-#include "data/loader.h"
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/data_source.h"
@@ -65,7 +65,7 @@ class PredictVerb : public Verb {
     Schema schema = trained.pipeline().source();
     if (dataset->schema().targets.empty()) schema.targets.clear();
     Loader loader(dataset, std::make_shared<Pipeline>(schema, trained.config().data.transforms),
-                  {.batch_size = batch_, .mode = Mode::evaluation, .workers = 1});
+                  {.batch_size = batch_, .mode = Mode::evaluation, .workers = 1, .held = 2});
     std::ofstream file;
     if (!output_.empty()) {
       file.open(output_);
@@ -77,11 +77,13 @@ class PredictVerb : public Verb {
     Variables variables = trained.variables().on(compute.stream());
     std::map<std::int64_t, std::unique_ptr<Executor>> executors;
     bool header = true;
-    while (const Batch* batch = loader.next()) {
+    BatchFeed feed(loader, compute.stream());
+    while (const Batch* batch = feed.next()) {
       std::unique_ptr<Executor>& executor = executors[batch->size()];
       if (!executor) executor = compile(trained, variables, batch->size());
-      executor->bind(trained.pipeline().batch().inputs[0].name, batch->tensors[0]);
+      executor->bind(trained.pipeline().batch().inputs[0].name, feed.values()[0]);
       executor->run();
+      feed.fetch_ahead();
       const Tensor output = executor->read("output");
       for (std::int64_t i = 0; i < batch->size(); ++i) {
         const std::string sample = dataset->describe(batch->indices[static_cast<std::size_t>(i)]);
@@ -113,7 +115,8 @@ class PredictVerb : public Verb {
     const Precision precision = precision_on(stream.device, parse_precision(trained.config().precision));
     Graph graph = optimize(in_precision(std::move(forward.graph), precision), stream, variables);
     variables.allocate(graph);
-    return std::make_unique<Executor>(std::move(graph), stream, variables);
+    return std::make_unique<Executor>(std::move(graph), stream, variables,
+                                      ExecutorOptions{.capture = trained.config().capture});
   }
 
   static Prediction predict(const Tensor& output, std::int64_t row, std::string sample,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/runtime/readback.h"
+#include "data/batch_feed.h"
 #include "tools/train/precision.h"
 #include "tools/train/training_program.h"
 
@@ -11,7 +13,7 @@ namespace {
 std::string sum_name(std::size_t metric, std::size_t sum) { return text("metric_", metric, "_", sum); }
 
 /// sum += part, for counts and sums.
-void add_to(const Tensor& sum, const Tensor& part) {
+void add_to(const Tensor& sum, const TensorView& part) {
   if (part.dtype() == DType::int64) {
     const auto values = part.as<std::int64_t>();
     const auto totals = sum.as<std::int64_t>();
@@ -21,6 +23,15 @@ void add_to(const Tensor& sum, const Tensor& part) {
     const auto totals = sum.as<double>();
     for (std::size_t i = 0; i < values.size(); ++i) totals[i] += values[i];
   }
+}
+
+/// Room for the loss and the sums of one batch.
+std::size_t readback_bytes(const std::vector<std::vector<Tensor>>& sums) {
+  std::size_t bytes = Readback::kAlignment;
+  for (const auto& of_metric : sums) {
+    for (const Tensor& sum : of_metric) bytes += sum.type().bytes() + Readback::kAlignment;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -44,7 +55,9 @@ Executor& Evaluator::executor(std::int64_t batch_size) {
   const Precision precision = precision_on(stream_.device, parse_precision(model_.config().precision));
   Graph graph = optimize(in_precision(std::move(built.graph), precision), stream_, variables_);
   variables_.allocate(graph);
-  found = std::make_unique<Executor>(std::move(graph), stream_, variables_, workspace_);
+  found = std::make_unique<Executor>(
+      std::move(graph), stream_, variables_,
+      ExecutorOptions{.workspace = workspace_, .capture = model_.config().capture});
   workspace_ = found->workspace();
   return *found;
 }
@@ -82,17 +95,24 @@ Evaluator::Result Evaluator::run(Loader& loader) {
 std::optional<Evaluator::Result> Evaluator::run(Loader& loader, const OnBatch& on_batch) {
   const Schema& schema = model_.pipeline().batch();
   Result result{.samples = 0, .figures = {}, .sums = zero_sums()};
+  BatchFeed feed(loader, stream_);
+  Readback readback(stream_, readback_bytes(result.sums));
   double loss_sum = 0;
-  while (const Batch* batch = loader.next()) {
+  while (const Batch* batch = feed.next()) {
     Executor& executor = this->executor(batch->samples);
-    for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch->tensors[i]);
+    for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, feed.values()[i]);
     executor.run();
-    loss_sum += executor.read("loss").item() * static_cast<double>(batch->samples);
+    const TensorView loss = readback.enqueue(executor.output("loss"));
+    std::vector<std::pair<Tensor, TensorView>> parts;  // of sums
     for (std::size_t i = 0; i < result.sums.size(); ++i) {
       for (std::size_t k = 0; k < result.sums[i].size(); ++k) {
-        add_to(result.sums[i][k], executor.read(sum_name(i, k)));
+        parts.emplace_back(result.sums[i][k], readback.enqueue(executor.output(sum_name(i, k))));
       }
     }
+    feed.fetch_ahead();
+    readback.wait();
+    loss_sum += static_cast<double>(loss.as<float>()[0]) * static_cast<double>(batch->samples);
+    for (const auto& [sum, part] : parts) add_to(sum, part);
     result.samples += batch->samples;
     if (!on_batch(*batch, executor)) return std::nullopt;
   }

@@ -34,7 +34,7 @@ class Evaluator {
   using OnBatch = std::function<bool(const Batch& batch, const Executor& outputs)>;
   /// The figures that run() will give, with values of no meaning.
   std::vector<Figure> figures();
-  /// Evaluates one epoch of a loader; none if `on_batch` stopped it.
+  /// Evaluates one epoch of a loader that holds two batches; none if `on_batch` stopped it.
   std::optional<Result> run(Loader& loader, const OnBatch& on_batch);
   Result run(Loader& loader);
 

@@ -83,6 +83,11 @@ int agree_on_signal(Communicator& ranks, int own) {
   return 0;
 }
 
+bool any_of_all(Communicator& ranks, bool own) {
+  const std::vector<std::int64_t> all = gathered(ranks, own, "a step that is not finite");
+  return std::any_of(all.begin(), all.end(), [](std::int64_t one) { return one != 0; });
+}
+
 std::string first_of_all(Communicator& ranks, std::int64_t order, const std::string& text) {
   constexpr std::string_view kPhase = "the search for a value that is not finite";
   const std::vector<std::int64_t> orders = gathered(ranks, order, kPhase);

@@ -91,6 +91,8 @@ void RunConfig::fields(FieldVisitor& visit) {
       {.help = "in what a GPU computes: float32; tf32, float32 whose products round their factors; bfloat16 "
                "or float16, which is mixed with float32 and keeps float32 parameters",
        .choices = precision_names()});
+  visit.field("capture", capture,
+              {.help = "on a GPU: record a step once and replay it, which spares the host most of its work"});
   visit.field("data", data, {.help = "samples and what happens to them", .required = true});
   visit.field("blocks", blocks,
               {.help = "parts of models by name, with parameters, to be used like layers",

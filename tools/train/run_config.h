@@ -88,6 +88,7 @@ class RunConfig : public Component {
   std::string device = "auto";
   std::string precision = "float32";  // see Precision
   SourcePosition precision_where;
+  bool capture = true;  // on a GPU, record a step once and replay it
   ConfigNode blocks;  // named parts of `model`; those that are used become part of it, so this is empty after
                       // reading
   LayerList model;

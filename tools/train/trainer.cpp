@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/runtime/step_state.h"
 #include "core/runtime/tuner.h"
@@ -12,6 +13,8 @@
 
 namespace slipway {
 namespace {
+
+constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::max();  // no cause was found
 
 using Clock = std::chrono::steady_clock;
 double seconds_between(Clock::time_point start, Clock::time_point end) {
@@ -25,6 +28,7 @@ LoaderOptions training_options(const RunConfig& config, const Communicator* rank
           .mode = Mode::training,
           .seed = random_key(static_cast<std::uint64_t>(config.seed), "loader"),
           .workers = static_cast<int>(config.data.workers),
+          .held = 2,
           .shard = ranks ? ranks->shard() : Shard{}};
 }
 
@@ -37,7 +41,8 @@ std::shared_ptr<const Dataset> training_set(const DataSource& source) {
 Trainer::Trainer(const Parts& parts)
     : parts_(parts),
       loader_(training_set(parts.source), parts.source.pipeline(),
-              training_options(parts.config, parts.ranks)) {}
+              training_options(parts.config, parts.ranks)),
+      feed_(loader_, parts.stream) {}
 
 CheckpointDirectory Trainer::checkpoints(const RunDirectory& directory) const {
   return {directory.checkpoints(), {.last = parts_.config.train.checkpoint.keep}};
@@ -130,48 +135,82 @@ RunEnd Trainer::train() {
                           progress_.epochs_since_best, " epochs")};
 }
 
+/// An error on a device shows when results are read, and does not know which kernel caused it.
+template <class Work>
+auto Trainer::on_device(Work&& work) try {
+  return work();
+} catch (const UserError&) {
+  throw;
+} catch (const Error& error) {
+  const Stream& stream = parts_.stream;
+  if (stream.device.is_host()) throw;
+  throw Error(text("step ", progress_.step + 1, ": ", error.what(),
+                   stream.synchronous ? "" : " (run with --synchronous, which names the op)"));
+}
+
 /// The rest of the epoch, or less if the last step of the run comes before its end.
 Trainer::Outcome Trainer::train_epoch() {
-  loader_.seek(progress_.loader);
+  feed_.seek(progress_.loader);
   epoch_start_ = Clock::now();
   samples_before_session_ = progress_.samples;
   rate_.restart(progress_.samples, epoch_start_);
   while (progress_.step < total_steps()) {
-    const Batch* batch = loader_.next();
+    const Batch* batch = feed_.next();
     if (batch == nullptr) break;
-    train_step(*batch, loader_.state().next_sample >= loader_.samples());
-    if (accumulated_ == 0 && stop_requested()) return Outcome::interrupted;
+    train_batch(*batch);
+    if (step_.empty() && stop_requested()) return Outcome::interrupted;
   }
   return Outcome::done;
 }
 
-void Trainer::train_step(const Batch& batch, bool last_of_epoch) {
-  if (accumulated_ == 0) before_step_ = progress_;
-  const bool update = accumulated_ + 1 == parts_.config.train.accumulate || last_of_epoch;
+/// Enqueues the batch, and waits for the whole step after its last one.
+void Trainer::train_batch(const Batch& batch) {
+  if (step_.empty()) before_step_ = progress_;
+  const bool last_of_epoch = feed_.state().next_sample >= loader_.samples();
+  const bool update =
+      static_cast<std::int64_t>(step_.size()) + 1 == parts_.config.train.accumulate || last_of_epoch;
   const auto phase = update ? TrainingProgram::Phase::update : TrainingProgram::Phase::accumulate;
   StepState::set_step(parts_.program.variables(), progress_.step);
   StepState::set_learning_rate(parts_.program.variables(), learning_rate(progress_.step));
-  const TrainingProgram::Result result = run_program(batch, phase);
-  if (!result.finite && !is_overflow(batch)) stop_not_finite(batch, result);
+  const bool last_of_run = update && progress_.step + 1 >= total_steps();
+  on_device([&] {
+    parts_.program.enqueue(feed_.values(), phase, batch.samples);
+    if (!last_of_run) feed_.fetch_ahead();
+  });
+  step_.push_back({.where = progress_.loader, .samples = batch.samples});
+  progress_.loader = feed_.state();
+  if (update) finish_step();
+}
 
-  progress_.loss_sum += result.loss * static_cast<double>(batch.samples);
-  progress_.samples += batch.samples;
-  progress_.loader = loader_.state();
-  ++accumulated_;
-  if (!update) return;
-  accumulated_ = 0;
+/// Adds up what the batches of the step have given.
+void Trainer::finish_step() {
+  const std::vector<TrainingProgram::Result> results = on_device([&] { return parts_.program.finish(); });
+  const std::vector<Enqueued> batches = std::exchange(step_, {});
+  bool finite = true;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (!results[i].finite && !is_overflow(batches[i].where))
+      stop_not_finite(std::span(batches).first(i + 1), results[i]);
+    finite = finite && results[i].finite;
+    progress_.loss_sum += results[i].loss * static_cast<double>(batches[i].samples);
+    progress_.samples += batches[i].samples;
+  }
   ++progress_.step;
-  if (result.finite)
-    finish_step(result.gradient_norm);
+  if (finite)
+    report_step(results.back().gradient_norm);
   else
     skip_step();
   save_if_due();
 }
 
-/// Whether a result that is not finite may be so because of the loss scale alone.
-bool Trainer::is_overflow(const Batch& batch) const {
+/// Whether the results of the batch there may not be finite because of the loss scale alone. The loader goes
+/// on where it was.
+bool Trainer::is_overflow(const LoaderState& where) {
   const std::optional<double> scale = parts_.program.loss_scale();
-  return scale && *scale >= LossScaling::kLeast && !find_bad_target(batch);
+  if (!scale || *scale < LossScaling::kLeast) return false;
+  feed_.seek(where);
+  const bool bad = find_bad_target(*feed_.next()).has_value();
+  feed_.seek(progress_.loader);
+  return !(parts_.ranks ? any_of_all(*parts_.ranks, bad) : bad);
 }
 
 /// The device has left the parameters as they were; nothing else is to remember the step's samples either.
@@ -183,19 +222,7 @@ void Trainer::skip_step() {
   notify([&](Observer& observer) { observer.on_skipped_step(skipped); });
 }
 
-/// An error on a device shows when results are read, and does not know which kernel caused it.
-TrainingProgram::Result Trainer::run_program(const Batch& batch, TrainingProgram::Phase phase) try {
-  return parts_.program.run(batch.tensors, phase, batch.samples);
-} catch (const UserError&) {
-  throw;
-} catch (const Error& error) {
-  const Stream& stream = parts_.stream;
-  if (stream.device.is_host()) throw;
-  throw Error(text("step ", progress_.step + 1, ": ", error.what(),
-                   stream.synchronous ? "" : " (run with --synchronous, which names the op)"));
-}
-
-void Trainer::finish_step(double gradient_norm) {
+void Trainer::report_step(double gradient_norm) {
   const Clock::time_point now = Clock::now();
   const std::int64_t samples = progress_.samples - before_step_.samples;
   const StepRecord record{.step = progress_.step,
@@ -304,9 +331,17 @@ std::optional<Trainer::Resumed> Trainer::resume(const RunDirectory& directory) {
   return resumed;
 }
 
-/// Saves the state before the step that failed.
-void Trainer::stop_not_finite(const Batch& batch, const TrainingProgram::Result& result) {
-  const Explanation own = explain_not_finite(batch, result);
+/// Saves the state before the step that failed. `result` is that of the last of its `batches`, whose loss is
+/// its own; the gradient is that of all.
+void Trainer::stop_not_finite(std::span<const Enqueued> batches, const TrainingProgram::Result& result) {
+  if (!std::isfinite(result.loss)) batches = batches.last(1);
+  Explanation own;
+  for (const Enqueued& batch : batches) {
+    feed_.seek(batch.where);  // it may have given way to later ones
+    own = explain_not_finite(*feed_.next(), result);
+    const bool found = own.order != kUnknown;
+    if (parts_.ranks ? any_of_all(*parts_.ranks, found) : found) break;
+  }
   const std::string what = parts_.ranks ? first_of_all(*parts_.ranks, own.order, own.what) : own.what;
   parts_.program.undo_step();
   progress_ = before_step_;
@@ -347,7 +382,7 @@ Trainer::Explanation Trainer::explain_not_finite(const Batch& batch, const Train
   }
   if (concerned.size() > kListed) samples += text(", ... (", concerned.size(), " samples)");
   return {
-      .order = first ? first->node : std::numeric_limits<std::int64_t>::max(),
+      .order = first ? first->node : kUnknown,
       .what = text("the ", std::isfinite(result.loss) ? "gradient" : "loss", " is not finite. ",
                    first ? text("The first value that is not finite comes from ", first->source, ".") : "",
                    "\n  samples: ", samples,

@@ -2,9 +2,10 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 
 #include "core/io/checkpoint_directory.h"
-#include "data/loader.h"
+#include "data/batch_feed.h"
 #include "tools/train/data_source.h"
 #include "tools/train/observer.h"
 #include "tools/train/rate_meter.h"
@@ -53,22 +54,28 @@ class Trainer {
 
  private:
   enum class Outcome { done, interrupted };
+  struct Enqueued {
+    LoaderState where;  // of the batch
+    std::int64_t samples = 0;
+  };
   void start();
   RunEnd train();
   Outcome train_epoch();
-  void train_step(const Batch& batch, bool last_of_epoch);
-  TrainingProgram::Result run_program(const Batch& batch, TrainingProgram::Phase phase);
-  void finish_step(double gradient_norm);
-  bool is_overflow(const Batch& batch) const;
+  void train_batch(const Batch& batch);
+  void finish_step();
+  bool is_overflow(const LoaderState& where);
   void skip_step();
+  void report_step(double gradient_norm);
   void save_if_due();
+  template <class Work>
+  auto on_device(Work&& work);
   Outcome close_epoch();
   void judge(EpochRecord& record);
   std::string save();
-  [[noreturn]] void stop_not_finite(const Batch& batch, const TrainingProgram::Result& result);
+  [[noreturn]] void stop_not_finite(std::span<const Enqueued> batches, const TrainingProgram::Result& result);
   std::optional<Loss::BadTarget> find_bad_target(const Batch& batch) const;
   struct Explanation {
-    std::int64_t order;  // of causes, the first first
+    std::int64_t order = 0;  // of causes, the first first
     std::string what;
   };
   Explanation explain_not_finite(const Batch& batch, const TrainingProgram::Result& result);
@@ -84,13 +91,14 @@ class Trainer {
 
   Parts parts_;
   Loader loader_;
+  BatchFeed feed_;
   const RunDirectory* directory_ = nullptr;  // of run()
   const Observers* observers_ = nullptr;     // of run()
   TrainingProgress progress_, before_step_;
   RateMeter rate_;
   StopSignals signals_;
   int stop_signal_ = 0;                      // on which all ranks agree
-  std::int64_t accumulated_ = 0;             // batches since the last update
+  std::vector<Enqueued> step_;               // the batches of the step that have been enqueued
   std::int64_t samples_before_session_ = 0;  // of the current epoch
   std::chrono::steady_clock::time_point session_start_, epoch_start_, last_save_;
 };

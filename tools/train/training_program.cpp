@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/base/glob.h"
 #include "core/base/nearest.h"
@@ -20,7 +21,9 @@ namespace slipway {
 namespace {
 
 constexpr const char* kGradientPrefix = "gradient:";
+constexpr const char* kLoss = "loss";
 constexpr const char* kGradientNorm = "gradient_norm";
+constexpr const char* kFigures = "figures";  // float32: the loss and, of an update, the gradient's norm
 
 /// A pattern that freezes nothing is a typing mistake.
 void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
@@ -43,7 +46,22 @@ Graph recomputed(const Graph& graph, const TrainConfig& config) {
     const std::vector<std::size_t> no_scratch(planned.nodes().size(), 0);
     return plan_memory(planned, no_scratch, MemoryReuse::shared).arena_bytes;
   };
-  return recompute(graph, {.keep = keep, .loss = graph.outputs().at("loss"), .memory = planned_bytes});
+  return recompute(graph, {.keep = keep, .loss = graph.outputs().at(kLoss), .memory = planned_bytes});
+}
+
+std::vector<TensorView> views(const std::vector<Tensor>& tensors) { return {tensors.begin(), tensors.end()}; }
+
+/// Side by side, the figures of a step reach the host in one copy.
+void pack_figures(Graph& graph) {
+  std::vector<Value> figures;
+  std::vector<std::int64_t> offsets;
+  for (const char* name : {kLoss, kGradientNorm}) {
+    if (!graph.outputs().contains(name)) continue;
+    offsets.push_back(static_cast<std::int64_t>(figures.size()));
+    figures.push_back(graph.drop_output(name));
+  }
+  const auto count = static_cast<std::int64_t>(figures.size());
+  graph.output(kFigures, graph.add(Pack(DType::float32, offsets, count), std::move(figures), kFigures));
 }
 
 }  // namespace
@@ -62,7 +80,8 @@ TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::
       stream_(stream),
       ranks_(ranks),
       precision_(parse_precision(model.config().precision)),
-      variables_(stream) {
+      variables_(stream),
+      readback_(stream, Readback::kAlignment * static_cast<std::size_t>(model.config().train.accumulate)) {
   require_precision(stream.device, precision_, model.config().precision_where);
   executor(batch_size, Phase::update);
   for (const std::string& name : model_state_)
@@ -86,7 +105,7 @@ TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_siz
       .mode = Mode::training, .batch_size = batch_size, .shard = part ? &*part : nullptr};
   Model::Evaluation model = model_.evaluation(options);
   model.graph = in_precision(std::move(model.graph), precision_);
-  model.loss = ranks_ ? model.graph.drop_output(Model::kContribution) : model.graph.outputs().at("loss");
+  model.loss = ranks_ ? model.graph.drop_output(Model::kContribution) : model.graph.outputs().at(kLoss);
   for (const Node& node : model.graph.nodes()) {
     if (node.kind != NodeKind::variable || StepState::owns(node.name)) continue;
     (node.variable.trainable ? parameters_ : model_state_).insert(node.name);
@@ -136,7 +155,9 @@ Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
   Backward backward = build_backward(batch_size, Fusion::on);
   add_update(backward.graph, phase, pack(backward));
   variables_.allocate(backward.graph);
-  return recomputed(backward.graph, model_.config().train);
+  Graph graph = recomputed(backward.graph, model_.config().train);
+  pack_figures(graph);
+  return graph;
 }
 
 /// The gradients in the order of the arena.
@@ -151,12 +172,16 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
   const auto flat = [&](const char* name) {
     return graph.variable({.name = name, .dtype = arena_.dtype, .shape = Shape{arena_.elements}});
   };
+  Value loss = graph.outputs().at(kLoss);
   if (config.accumulate > 1) {
     total = accumulate(graph, flat(kAccumulated), total);
+    // A loss that is not finite may have a gradient that is; nobody looks at it before the update.
+    loss = accumulate(graph, graph.variable({.name = kAccumulatedLoss, .dtype = DType::float32, .shape = {}}),
+                      loss);
     if (phase == Phase::accumulate) return;
   }
   if (ranks_) total = graph.add(AllReduce(*ranks_, "the gradient"), {total}, "gradients");
-  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = graph.outputs().at("loss")};
+  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = loss};
   if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
   const std::optional<LossScaling> scaling = loss_scaling(graph);
   if (scaling) clip.loss_scale = scaling->scale();
@@ -177,7 +202,9 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
     average.build(graph, parameters, updates, clipped.scale);
   }
   if (scaling) scaling->adjust(clipped.scale);
-  if (config.accumulate > 1) set_zero(graph, graph.find(kAccumulated));
+  if (config.accumulate > 1) {
+    for (const char* sum : {kAccumulated, kAccumulatedLoss}) set_zero(graph, graph.find(sum));
+  }
 }
 
 std::optional<LossScaling> TrainingProgram::loss_scaling(Graph& graph) const {
@@ -193,13 +220,15 @@ std::optional<double> TrainingProgram::loss_scale() const {
 Executor& TrainingProgram::executor(std::int64_t batch_size, Phase phase) {
   std::unique_ptr<Executor>& found = executors_[{batch_size, phase}];
   if (!found) {
-    found = std::make_unique<Executor>(build(batch_size, phase), stream_, variables_, workspace_);
+    found = std::make_unique<Executor>(
+        build(batch_size, phase), stream_, variables_,
+        ExecutorOptions{.workspace = workspace_, .capture = model_.config().capture});
     workspace_ = found->workspace();
   }
   return *found;
 }
 
-void TrainingProgram::bind(Executor& executor, const std::vector<Tensor>& batch) const {
+void TrainingProgram::bind(Executor& executor, std::span<const TensorView> batch) const {
   const Schema& schema = model_.pipeline().batch();
   for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch[i]);
 }
@@ -210,37 +239,46 @@ void TrainingProgram::remember_state() {
 
 void TrainingProgram::undo_step() {
   for (const auto& [variable, before] : remembered_) enqueue_copy(stream_, before, variable);
-  if (variables_.contains(kAccumulated)) enqueue_zeros(stream_, variables_[kAccumulated]);
+  for (const char* sum : {kAccumulated, kAccumulatedLoss}) {
+    if (variables_.contains(sum)) enqueue_zeros(stream_, variables_[sum]);
+  }
   within_step_ = false;
 }
 
-TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, Phase phase,
-                                             std::int64_t samples) {
+void TrainingProgram::enqueue(std::span<const TensorView> batch, Phase phase, std::int64_t samples) {
   if (!within_step_) remember_state();
   within_step_ = phase == Phase::accumulate;
   last_ = &executor(samples, phase);
   bind(*last_, batch);
   last_->run();
-  Result result{.loss = read_float("loss")};
-  if (phase == Phase::update) result.gradient_norm = read_float(kGradientNorm);
-  result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
-  return result;
+  figures_.push_back(readback_.enqueue(last_->output(kFigures)));
 }
 
-/// Without memory of its own, as it happens in every step.
-double TrainingProgram::read_float(const std::string& name) const {
-  float value = 0;
-  enqueue_copy(stream_, last_->output(name),
-               {reinterpret_cast<std::byte*>(&value), ValueType(DType::float32, Shape{})});
-  return value;
+std::vector<TrainingProgram::Result> TrainingProgram::finish() {
+  readback_.wait();
+  std::vector<Result> results;
+  for (const TensorView& view : std::exchange(figures_, {})) {
+    const std::span<const float> figures = view.as<float>();
+    Result result{.loss = figures[0]};
+    if (figures.size() > 1) result.gradient_norm = figures[1];
+    result.finite = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
+    results.push_back(result);
+  }
+  return results;
+}
+
+TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, Phase phase,
+                                             std::int64_t samples) {
+  enqueue(views(batch), phase, samples);
+  return finish().back();
 }
 
 std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tensor>& batch,
                                                           std::int64_t samples) {
   Backward backward = build_backward(samples, Fusion::off);
-  clip_by_norm(backward.graph, pack(backward), {.loss = backward.graph.outputs().at("loss")});
+  clip_by_norm(backward.graph, pack(backward), {.loss = backward.graph.outputs().at(kLoss)});
   Executor unfused(recomputed(backward.graph, model_.config().train), stream_, variables_);
-  bind(unfused, batch);
+  bind(unfused, views(batch));
   return slipway::find_non_finite(unfused, batch[0].shape()[0]);
 }
 

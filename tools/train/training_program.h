@@ -4,9 +4,12 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/runtime/executor.h"
+#include "core/runtime/readback.h"
 #include "core/runtime/variables.h"
 #include "data/loader.h"
 #include "optim/loss_scaling.h"
@@ -25,6 +28,7 @@ class TrainingProgram {
  public:
   static constexpr const char* kParameters = "parameters";          // the arena of all trained parameters
   static constexpr const char* kAccumulated = "train.accumulated";  // the sum of gradients of earlier batches
+  static constexpr const char* kAccumulatedLoss = "train.accumulated_loss";  // and of their losses
 
   /// Builds for one batch size at once, so that all mistakes of the configuration show before training. With
   /// `ranks`, the program works on this rank's part of each batch; all ranks then do the same with theirs,
@@ -43,8 +47,14 @@ class TrainingProgram {
     bool finite = true;        // false: loss or gradient is not finite and no parameter was changed, only the
                                // loss scale if there is one
   };
-  /// Learning rate and step number are taken from StepState in variables(). `batch` has one tensor a feature;
-  /// of ranks, each brings its part of a batch of so many samples.
+  /// Enqueues a batch, one tensor a feature, on the host or on the program's device; of ranks, each brings
+  /// its part of a batch of so many samples. Learning rate and step number are taken from StepState in
+  /// variables().
+  void enqueue(std::span<const TensorView> batch, Phase phase, std::int64_t samples);
+  /// Waits for the batches that were enqueued since the last call, and returns the result of each. An update
+  /// after a batch whose loss is not finite changes no parameter either.
+  std::vector<Result> finish();
+  /// Both for one batch.
   Result run(const std::vector<Tensor>& batch, Phase phase) { return run(batch, phase, batch[0].shape()[0]); }
   Result run(const std::vector<Tensor>& batch, Phase phase, std::int64_t samples);
   /// A named output of the batch that ran last.
@@ -81,11 +91,10 @@ class TrainingProgram {
   Backward build_backward(std::int64_t batch_size, Fusion fusion);
   Graph build(std::int64_t batch_size, Phase phase);
   Value pack(Backward& backward) const;
-  double read_float(const std::string& name) const;
   void add_update(Graph& graph, Phase phase, Value total);
   std::optional<LossScaling> loss_scaling(Graph& graph) const;
   std::vector<Value> arena_variables(const Graph& graph) const;
-  void bind(Executor& executor, const std::vector<Tensor>& batch) const;
+  void bind(Executor& executor, std::span<const TensorView> batch) const;
   void remember_state();
 
   const Model& model_;
@@ -103,6 +112,8 @@ class TrainingProgram {
   std::map<std::pair<std::int64_t, Phase>, std::unique_ptr<Executor>> executors_;
   Buffer workspace_;
   Executor* last_ = nullptr;
+  Readback readback_;
+  std::vector<TensorView> figures_;  // of the batches that were enqueued, on the host
 };
 
 /// Layout pass and fusion as every program of a model uses them.

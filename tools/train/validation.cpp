@@ -14,6 +14,7 @@ Validation::Validation(const DataSource& source, const Model& model, const Strea
                                        LoaderOptions{.batch_size = config.train.evaluation_batch(),
                                                      .mode = Mode::evaluation,
                                                      .workers = static_cast<int>(config.data.workers),
+                                                     .held = 2,
                                                      .shard = ranks ? ranks->shard() : Shard{}});
     evaluator_ = std::make_unique<Evaluator>(model, stream, variables, ranks);
   }

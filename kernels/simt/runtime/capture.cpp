@@ -50,6 +50,7 @@ bool all_joined(const CapturedGraph& graph, const CaptureBranch& branch) {
 }
 
 void launch_graph(Machine& machine, ExecutableGraph& executable, StreamState& stream) {
+  ++machine.usage.graphs;
   const CapturedGraph& graph = executable.graph;
   Operation mark{.name = "cudaGraphLaunch", .device = stream.device};
   // "Each launch of a graph is ordered behind previous launches of it." (cudaGraphLaunch)

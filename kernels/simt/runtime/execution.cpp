@@ -81,7 +81,7 @@ void Machine::check_free(const TrackedMemory& allocation, const char* by, const 
 
 void Machine::run(const Operation& operation) {
   DeviceState& device = this->device(operation.device);
-  if (operation.kind == OperationKind::kernel && ++launches_ == settings().faults.failing_launch) {
+  if (operation.kind == OperationKind::kernel && ++usage.kernels == settings().faults.failing_launch) {
     device.failure = cudaErrorIllegalAddress;
     return;
   }

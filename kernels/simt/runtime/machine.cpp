@@ -7,7 +7,6 @@
 #include "kernels/simt/arena.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/runtime/call.h"
-#include "kernels/simt/runtime/control.h"
 #include "kernels/simt/runtime/pinned_guard.h"
 #include "kernels/simt/settings.h"
 
@@ -52,6 +51,11 @@ void restart() {
   }
   instance() = nullptr;
   forget_host_threads();
+}
+
+Usage usage() {
+  const std::lock_guard lock(call_mutex());
+  return machine().usage;
 }
 
 Machine::Machine()
@@ -118,6 +122,7 @@ Ticket Machine::everything_in(StreamState& stream) {
 
 void Machine::wait(const Ticket& ticket) {
   if (!ticket) return;
+  if (!ticket->done) ++usage.host_waits;
   while (!ticket->done) {
     if (!schedule.run_one()) wait_for_other_threads();
   }
@@ -155,7 +160,7 @@ void Machine::wait_for_device(int device) {
 
 std::shared_ptr<TrackedMemory> Machine::allocate(MemoryKind kind, std::size_t bytes, const void* caller) {
   const int device = host_thread().device;
-  const bool ordered_to_fail = ++allocations_ == settings().faults.failing_allocation;
+  const bool ordered_to_fail = ++usage.allocations == settings().faults.failing_allocation;
   expect(!ordered_to_fail, cudaErrorMemoryAllocation);
   void* data = nullptr;
   if (kind == MemoryKind::pinned) {

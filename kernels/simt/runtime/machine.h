@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/simt/runtime/capture.h"
+#include "kernels/simt/runtime/control.h"
 #include "kernels/simt/runtime/handles.h"
 #include "kernels/simt/runtime/kernel_access.h"
 #include "kernels/simt/runtime/memory_map.h"
@@ -59,6 +60,7 @@ class Machine {
   Handles<ExecutableGraph> executables;
   std::list<Capture> captures;
   std::map<const void*, int> dynamic_shared_limits;  // by kernel, where cudaFuncSetAttribute raised it
+  Usage usage;
 
   DeviceState& current_device();
   DeviceState& device(int index) { return devices[static_cast<std::size_t>(index)]; }
@@ -108,8 +110,6 @@ class Machine {
   Accessor accessor_;  // of the running operation
   std::set<std::thread::id> idle_threads_;
   std::condition_variable_any progress_;  // something has been enqueued, has run, or a thread has become idle
-  std::int64_t allocations_ = 0;          // so far, for faults
-  std::int64_t launches_ = 0;
 };
 
 /// The only one of the process, made from the settings when first used.

@@ -126,9 +126,10 @@ TEST(Executor, SharesAWorkspaceThatIsLargeEnough) {
   Graph graph;
   const Value x = graph.input("x", {DType::float32, {1000}});
   graph.output("y", graph.add(Unary(UnaryFunction::neg), {x}));
-  const Executor first(graph, {}, Variables()), second(graph, {}, Variables(), first.workspace());
+  const Executor first(graph, {}, Variables()),
+      second(graph, {}, Variables(), {.workspace = first.workspace()});
   EXPECT_EQ(first.workspace().data(), second.workspace().data());
-  const Executor third(graph, {}, Variables(), Buffer({}, 16));
+  const Executor third(graph, {}, Variables(), {.workspace = Buffer({}, 16)});
   EXPECT_GE(third.workspace().bytes(), 4000u);
 }
 

@@ -91,7 +91,7 @@ Graph random_graph(std::uint64_t seed) {
 }
 
 std::vector<Tensor> run(const Graph& graph, MemoryReuse reuse) {
-  Executor executor(graph, {}, Variables(), {}, reuse);
+  Executor executor(graph, {}, Variables(), {.reuse = reuse});
   std::vector<Tensor> inputs;
   for (const auto& [name, size] : {std::pair("small", kSmall), std::pair("large", kLarge)}) {
     Tensor input(DType::float32, {size});

@@ -45,7 +45,7 @@ Graph packing_graph() {
 
 TEST(Pack, ProducersWriteIntoIt) {
   for (const MemoryReuse reuse : {MemoryReuse::shared, MemoryReuse::separate}) {
-    Executor executor(packing_graph(), {}, Variables(), {}, reuse);
+    Executor executor(packing_graph(), {}, Variables(), {.reuse = reuse});
     const Tensor a = Tensor::of<float>({2}, {1, 2}), b = Tensor::of<float>({2}, {10, 20});
     executor.bind("a", a);
     executor.bind("b", b);

@@ -6,11 +6,12 @@ import os
 import sys
 import unittest
 
+import h5py
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
 from reduced_configs import CONFIGS, reduced
-from runs import IMAGES, RunTest, has_cuda, read_checkpoint, read_records
+from runs import IMAGES, TABLE, RunTest, has_cuda, read_checkpoint, read_records
 
 STEPS = 10
 # Batch normalisation of a few values and a high learning rate make steps of this one amplify any rounding, so that after
@@ -91,11 +92,30 @@ class CudaTrainingTest(RunTest):
         checked = self.slipway("check", config, "--device", "cuda:0", "--elements", 3, "--samples", 2).stdout
         self.assertIn("All gradients agree.", checked)
 
-    def test_synchronous_training_computes_the_same(self):
+    def test_every_way_to_run_a_step_computes_the_same(self):
         config = self.write("run.yaml", IMAGES)
-        self.train(config, "--device", "cuda:0", runs="queued", train__max_steps=3)
-        self.train(config, "--device", "cuda:0", "--synchronous", runs="waiting", train__max_steps=3)
-        self.assert_same_run(self.path("queued/run"), self.path("waiting/run"))
+        device = ("--device", "cuda:0")
+        self.train(config, *device, runs="captured", train__max_steps=5)
+        self.train(config, *device, "--synchronous", runs="waiting", train__max_steps=5)
+        self.train(config, *device, runs="queued", train__max_steps=5, capture="false")
+        self.assert_same_run(self.path("captured/run"), self.path("waiting/run"))
+        self.assert_same_run(self.path("captured/run"), self.path("queued/run"))
+
+    def test_a_sample_that_is_not_finite_is_named(self):
+        # It lies in one of three batches of a step, whose results arrive together.
+        random = np.random.default_rng(1)
+        with h5py.File(self.path("data.h5"), "w") as file:
+            file["x"] = random.standard_normal((40, 6)).astype(np.float32)
+            file["x"][17, 2] = np.nan
+            file["y"] = np.arange(40) % 3
+        config = self.write("run.yaml", TABLE)
+        messages = []
+        for device in ("cpu", "cuda"):
+            done = self.train(config, "--device", device, "--set=data.train={hdf5: {path: data.h5, inputs: [x], targets: [y]}}",
+                              runs=device, status=2, data__validation="null", train__batch_size=4, train__accumulate=3)
+            messages.append(done.stderr.replace(f"{device}/run", "runs/run"))
+        self.assertIn("samples: sample 17\n", messages[0])
+        self.assertEqual(messages[1], messages[0])
 
 
 if __name__ == "__main__":

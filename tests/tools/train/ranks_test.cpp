@@ -59,6 +59,7 @@ Learned learn(const std::string& yaml, Communicator* ranks, int epochs = 2) {
   LoaderOptions options{.batch_size = config.train.batch_size,
                         .shuffle = true,
                         .workers = 0,
+                        .held = 2,
                         .shard = ranks ? ranks->shard() : Shard{}};
   Loader loader(dataset, source.pipeline(), options);
   TrainingProgress progress;
@@ -169,12 +170,14 @@ TEST(Ranks, FailTogether) {
   EXPECT_THROW(together(nullptr, [] { throw UserError("a mistake"); }), UserError);
 }
 
-TEST(Ranks, AgreeOnASignal) {
+TEST(Ranks, AgreeOnWhatAnyOfThemHasMet) {
   run_on_ranks(3, [](Communicator& ranks) {
     EXPECT_EQ(agree_on_signal(ranks, 0), 0);
     EXPECT_EQ(agree_on_signal(ranks, ranks.rank() == 2 ? SIGTERM : 0), SIGTERM);
     EXPECT_EQ(agree_on_signal(ranks, ranks.rank() == 2 ? SIGTERM : SIGINT), SIGINT);
     EXPECT_EQ(first_of_all(ranks, 3 - ranks.rank(), text("rank ", ranks.rank())), "rank 2");
+    EXPECT_FALSE(any_of_all(ranks, false));
+    EXPECT_TRUE(any_of_all(ranks, ranks.rank() == 1));
   });
 }
 
