@@ -218,9 +218,13 @@ __device__ Pack<A, kWidth> apply(const Step<A>& step, const Pack<A, kWidth>& a, 
   return y;
 }
 
-// Left to itself, ptxas spills registers to fit a fourth block: three have enough loads on their way.
+// Left to itself, ptxas spills registers to fit one block more. What these have on their way is enough.
+template <int kWidth>
+constexpr int kBlocksAtOnce = kWidth == 8 ? 2 : 3;
+
 template <class A, int kWidth>
-__global__ void __launch_bounds__(kBlockThreads, 3) run_program(const Program<A> program) {
+__global__ void __launch_bounds__(kBlockThreads, kBlocksAtOnce<kWidth>)
+    run_program(const Program<A> program) {
   const Slots<A, kWidth> slots;
   const std::int64_t packs = (program.count + kWidth - 1) / kWidth;
   for (std::int64_t i = grid_thread(); i < packs; i += grid_threads()) {

@@ -68,8 +68,12 @@ class SummedRow {
   Pack<T, kWidth> packs_[kPacks > 0 ? kPacks : 1];
 };
 
+// Left to itself, ptxas spills registers to fit one block more.
+template <class T>
+constexpr int kBlocksAtOnce = sizeof(T) == 8 ? 1 : 2;
+
 template <class T, int kWidth, int kPacks>
-__global__ void __launch_bounds__(kMostTeamThreads)
+__global__ void __launch_bounds__(kMostTeamThreads, kBlocksAtOnce<T>)
     normalize_rows(const RowLoop loop, const Forward<T> args) {
   using A = AccumulatorOf<T>;
   __shared__ Moments<A> shared[kMostWarps];

@@ -42,9 +42,9 @@ __global__ void __launch_bounds__(kMostTeamThreads)
   });
 }
 
-/// Lines side by side: a thread each.
+/// Lines side by side: a thread each. Left to itself, ptxas spills registers to fit more blocks than four.
 template <class T>
-__global__ void __launch_bounds__(kBlockThreads)
+__global__ void __launch_bounds__(kBlockThreads, 4)
     pick_from_lines(const std::int64_t lines, const std::int64_t count, const std::int64_t picked,
                     const Divisor by_inner, const T* x, T* values, std::int64_t* indices) {
   using A = AccumulatorOf<T>;
