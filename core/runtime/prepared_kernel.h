@@ -57,6 +57,8 @@ class PreparedKernel : public OpState {
   virtual std::size_t scratch_bytes() const { return 0; }
   /// Whether each run copies a weight into another layout first.
   virtual bool packs_weight() const { return false; }
+  /// Whether it is a library's plain loop, which is taken for want of a better one.
+  virtual bool is_reference() const { return false; }
   virtual void run(const Stream& stream, const Args& args) = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/runtime/tuner.h"
 #include "kernels/cpu/conv2d_blocked.h"
+#include "kernels/cpu/conv2d_few_channels.h"
 #include "kernels/cpu/conv2d_loops.h"
 #include "kernels/cpu/conv2d_onednn.h"
 #include "kernels/cpu/conv2d_winograd.h"
@@ -87,21 +88,23 @@ struct Implementations {
   std::unique_ptr<PreparedKernel<Args>> (*loops)(const Conv2dProblem&);
   std::unique_ptr<PreparedKernel<Args>> (*winograd)(const Stream&, const Conv2dProblem&);
   std::unique_ptr<PreparedKernel<Args>> (*onednn)(const Stream&, const Conv2dProblem&, Algorithm);
-  std::unique_ptr<PreparedKernel<Args>> (*blocked)(const Stream&, const Conv2dProblem&) = nullptr;
+  /// Ours where oneDNN has nothing good, and for which problems.
+  std::unique_ptr<PreparedKernel<Args>> (*ours)(const Stream&, const Conv2dProblem&) = nullptr;
+  bool (*ours_applies)(const Conv2dProblem&) = nullptr;
 
   /// Null if there is none.
   std::unique_ptr<PreparedKernel<Args>> by_winograd(const Stream& stream,
                                                     const Conv2dProblem& problem) const {
-    const bool ours = conv2d_winograd_applies(problem);
-    if (ours && conv2d_winograd_wins(problem)) return winograd(stream, problem);
+    const bool applies = conv2d_winograd_applies(problem);
+    if (applies && conv2d_winograd_wins(problem)) return winograd(stream, problem);
     auto found = onednn(stream, problem, Algorithm::winograd);
-    return found || !ours ? std::move(found) : winograd(stream, problem);
+    return found || !applies ? std::move(found) : winograd(stream, problem);
   }
   /// Without Winograd's method, and without a copy of the weight if possible. Null if there is none.
   std::unique_ptr<PreparedKernel<Args>> direct(const Stream& stream, const Conv2dProblem& problem) const {
     auto found = onednn(stream, problem, Algorithm::direct);
-    if (found && !found->packs_weight()) return found;
-    if (blocked && conv2d_blocked_applies(problem)) return blocked(stream, problem);
+    if (found && !found->packs_weight() && !found->is_reference()) return found;
+    if (ours && ours_applies(problem)) return ours(stream, problem);
     return found;
   }
 };
@@ -148,14 +151,15 @@ std::unique_ptr<PreparedKernel<Conv2dBackwardDataArgs>> backward_data(const Stre
                                                                       const Conv2dProblem& problem) {
   return make<Conv2dBackwardDataArgs>(
       {"conv2d_backward_data", conv2d_backward_data_loops, conv2d_backward_data_winograd,
-       conv2d_backward_data_onednn, conv2d_backward_data_blocked},
+       conv2d_backward_data_onednn, conv2d_backward_data_blocked, conv2d_blocked_applies},
       stream, problem);
 }
 std::unique_ptr<PreparedKernel<Conv2dBackwardWeightsArgs>> backward_weights(const Stream& stream,
                                                                             const Conv2dProblem& problem) {
-  return make<Conv2dBackwardWeightsArgs>({"conv2d_backward_weights", conv2d_backward_weights_loops,
-                                          conv2d_backward_weights_winograd, conv2d_backward_weights_onednn},
-                                         stream, problem);
+  return make<Conv2dBackwardWeightsArgs>(
+      {"conv2d_backward_weights", conv2d_backward_weights_loops, conv2d_backward_weights_winograd,
+       conv2d_backward_weights_onednn, conv2d_backward_weights_few_channels, conv2d_few_channels_applies},
+      stream, problem);
 }
 
 Conv2dLayouts layouts(const Stream& stream, const Conv2dProblem& problem) {

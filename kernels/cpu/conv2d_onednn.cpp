@@ -85,6 +85,7 @@ class Forward : public PreparedKernel<Conv2dArgs> {
         packing_(stream, shards_, WeightPacking::Direction::pack) {}
   bool complete() const { return shards_.complete(); }
   bool packs_weight() const override { return shards_.packs_weight(); }
+  bool is_reference() const override { return shards_.is_reference(); }
   std::size_t scratch_bytes() const override {
     return packing_.packed_bytes() + std::max(shards_.scratch_bytes(), packing_.scratch_bytes());
   }
@@ -122,6 +123,7 @@ class BackwardData : public PreparedKernel<Conv2dBackwardDataArgs> {
         packing_(stream, shards_, WeightPacking::Direction::pack) {}
   bool complete() const { return shards_.complete(); }
   bool packs_weight() const override { return shards_.packs_weight(); }
+  bool is_reference() const override { return shards_.is_reference(); }
   std::size_t scratch_bytes() const override {
     return packing_.packed_bytes() + std::max(shards_.scratch_bytes(), packing_.scratch_bytes());
   }
@@ -157,6 +159,7 @@ class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
         sum_(stream, shards_, problem.weight, problem.has_bias) {}
   bool complete() const { return shards_.complete(); }
   bool packs_weight() const override { return shards_.packs_weight(); }
+  bool is_reference() const override { return shards_.is_reference(); }
   std::size_t scratch_bytes() const override {
     return sum_.scratch_bytes() + std::max(shards_.scratch_bytes(), sum_.rest_bytes());
   }

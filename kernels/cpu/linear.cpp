@@ -139,6 +139,7 @@ class Forward : public PreparedKernel<LinearArgs> {
         packing_(stream, shards_, WeightPacking::Direction::pack) {}
   bool complete() const { return shards_.complete(); }
   bool packs_weight() const override { return shards_.packs_weight(); }
+  bool is_reference() const override { return shards_.is_reference(); }
   std::size_t scratch_bytes() const override {
     return packing_.packed_bytes() + std::max(shards_.scratch_bytes(), packing_.scratch_bytes());
   }
@@ -171,6 +172,7 @@ class BackwardData : public PreparedKernel<LinearBackwardDataArgs> {
         packing_(stream, shards_, WeightPacking::Direction::pack) {}
   bool complete() const { return shards_.complete(); }
   bool packs_weight() const override { return shards_.packs_weight(); }
+  bool is_reference() const override { return shards_.is_reference(); }
   std::size_t scratch_bytes() const override {
     return packing_.packed_bytes() + std::max(shards_.scratch_bytes(), packing_.scratch_bytes());
   }
@@ -204,6 +206,7 @@ class BackwardWeights : public PreparedKernel<LinearBackwardWeightsArgs> {
         sum_(stream, shards_, problem.weight, problem.has_bias) {}
   bool complete() const { return shards_.complete(); }
   bool packs_weight() const override { return shards_.packs_weight(); }
+  bool is_reference() const override { return shards_.is_reference(); }
   std::size_t scratch_bytes() const override {
     return sum_.scratch_bytes() + std::max(shards_.scratch_bytes(), sum_.rest_bytes());
   }

@@ -15,6 +15,7 @@ Shards::Shards(const Stream& stream, std::int64_t batch, double flops,
     begins_.push_back(begin);
     primitives_.emplace_back(found->implementation, found->arguments);
     shard_scratch_ = std::max(shard_scratch_, align_scratch(primitives_.back().scratch_bytes()));
+    is_reference_ = is_reference_ || found->implementation.is_reference();
     const dnnl::memory::desc& wanted = found->implementation.weight;
     if (i > 0 && (wanted == found->stored_weight) == packs_weight()) return;
     if (wanted != found->stored_weight) {

@@ -43,6 +43,7 @@ class Shards {
   std::size_t scratch_bytes() const { return shard_scratch_ * begins_.size(); }
 
   bool packs_weight() const { return !packed_weight_.is_zero(); }
+  bool is_reference() const { return is_reference_; }
   const dnnl::memory::desc& stored_weight() const { return stored_weight_; }
   const dnnl::memory::desc& packed_weight() const { return packed_weight_; }
 
@@ -64,6 +65,7 @@ class Shards {
   std::size_t shard_scratch_ = 0;
   dnnl::memory::desc stored_weight_, packed_weight_;
   bool complete_ = false;
+  bool is_reference_ = false;
 };
 
 /// Moves a weight between the layout of the variable and the one that a primitive works on: part of the
