@@ -153,6 +153,14 @@ void Executor::run(const std::function<void(int node, const OpContext&)>& after)
   }
 }
 
+void Executor::run_watched(const std::function<void(int node)>& before) {
+  expect_bound();
+  for (Step& step : steps_) {
+    before(step.node);
+    run_step(step, Wait::no);
+  }
+}
+
 TensorView Executor::output(const std::string& name) const {
   const auto found = outputs_.find(name);
   require(found != outputs_.end(), "there is no output '", name, "'");

@@ -38,6 +38,8 @@ class Executor {
   /// Runs node by node, waits for each and calls `after(node, context)`; for profiling and for finding a bad
   /// value.
   void run(const std::function<void(int node, const OpContext&)>& after);
+  /// As run(), never from a recording: calls `before(node)` before it enqueues each node.
+  void run_watched(const std::function<void(int node)>& before);
   /// A named output in the layout in which it was computed, valid until the next run in this workspace.
   TensorView output(const std::string& name) const;
   /// The same as a row-major copy on the host, once the run is done.

@@ -60,6 +60,9 @@ class CpuBackend final : public DeviceBackend {
   void enqueue_recording(const Stream&, void*) override {}
   void close_recording(Device, void*) noexcept override {}
 
+  void begin_range(const std::string&) override {}
+  void end_range() override {}
+
  private:
   using Clock = std::chrono::steady_clock;
 };

@@ -85,6 +85,10 @@ class DeviceBackend {
   virtual void enqueue_recording(const Stream& stream, void* recording) = 0;
   virtual void close_recording(Device device, void* recording) noexcept = 0;
 
+  /// Names what this thread enqueues until end_range(), for profilers of the device's vendor. Ranges nest.
+  virtual void begin_range(const std::string& name) = 0;
+  virtual void end_range() = 0;
+
  protected:
   ~DeviceBackend() = default;
 };

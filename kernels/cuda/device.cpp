@@ -1,4 +1,7 @@
 #include <cuda_runtime_api.h>
+#ifndef SLIPWAY_SIMULATED
+#include <nvtx3/nvToolsExt.h>
+#endif
 
 #include <string>
 
@@ -229,6 +232,14 @@ class CudaBackend final : public DeviceBackend {
     cudaDeviceSynchronize();  // it may be running
     cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recording));
   }
+
+#ifdef SLIPWAY_SIMULATED
+  void begin_range(const std::string&) override {}
+  void end_range() override {}
+#else
+  void begin_range(const std::string& name) override { nvtxRangePushA(name.c_str()); }
+  void end_range() override { nvtxRangePop(); }
+#endif
 
  private:
   /// A stream without a queue stands for all of the device.

@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <map>
 #include <ostream>
+#include <utility>
 
 namespace slipway {
 namespace {
@@ -29,7 +30,11 @@ double best_seconds(const Stream& stream, int runs, const std::function<void(int
   return best;
 }
 
+#ifdef __AVX512F__
 constexpr int kLanes = 16;
+#else
+constexpr int kLanes = 8;
+#endif
 constexpr int kAccumulators = 12;  // enough independent sums that none waits for another
 using Vector __attribute__((vector_size(kLanes * sizeof(float)))) = float;
 
@@ -79,6 +84,17 @@ MachineRates measure_machine(const Stream& stream) {
   return {.flops_per_second = measure_flops(stream), .bytes_per_second = measure_bandwidth(stream)};
 }
 
+NodeProfile describe_node(const Graph& graph, int index) {
+  const Node& node = graph.node(index);
+  std::vector<ValueType> inputs;
+  for (const Value input : node.inputs) inputs.push_back(graph.type(input));
+  return {.node = index,
+          .op = std::string(node.op->name()),
+          .name = node.name,
+          .type = text(node.outputs[0], " ", node.op->attributes()),
+          .cost = node.op->cost(inputs, node.outputs)};
+}
+
 std::vector<NodeProfile> profile_step(Executor& executor, int runs) {
   const Graph& graph = executor.graph();
   std::map<int, std::vector<double>> times;
@@ -92,28 +108,29 @@ std::vector<NodeProfile> profile_step(Executor& executor, int runs) {
   }
   std::vector<NodeProfile> profile;
   for (auto& [index, samples] : times) {
-    const Node& node = graph.node(index);
-    std::vector<ValueType> inputs;
-    for (const Value input : node.inputs) inputs.push_back(graph.type(input));
     std::nth_element(samples.begin(), samples.begin() + samples.size() / 2, samples.end());
-    profile.push_back({.node = index,
-                       .op = std::string(node.op->name()),
-                       .name = node.name,
-                       .type = text(node.outputs[0], " ", node.op->attributes()),
-                       .seconds = samples[samples.size() / 2],
-                       .cost = node.op->cost(inputs, node.outputs)});
+    profile.push_back(describe_node(graph, index));
+    profile.back().seconds = samples[samples.size() / 2];
   }
   return profile;
 }
+
+namespace {
+
+void add(const NodeProfile& node, NodeProfile& sum) {
+  sum.count += node.count;
+  sum.seconds += node.seconds;
+  sum.cost.flops += node.cost.flops;
+  sum.cost.bytes += node.cost.bytes;
+}
+
+}  // namespace
 
 std::vector<NodeProfile> sum_by_op(const std::vector<NodeProfile>& nodes) {
   std::map<std::string, NodeProfile> sums;
   for (const NodeProfile& node : nodes) {
     NodeProfile& sum = sums.try_emplace(node.op, NodeProfile{.op = node.op, .count = 0}).first->second;
-    sum.count += node.count;
-    sum.seconds += node.seconds;
-    sum.cost.flops += node.cost.flops;
-    sum.cost.bytes += node.cost.bytes;
+    add(node, sum);
   }
   std::vector<NodeProfile> rows;
   for (const auto& [op, sum] : sums) rows.push_back(sum);
@@ -124,35 +141,52 @@ double attainable_seconds(const Cost& cost, const MachineRates& rates) {
   return std::max(cost.flops / rates.flops_per_second, cost.bytes / rates.bytes_per_second);
 }
 
-void write_roofline(std::ostream& out, std::vector<NodeProfile> rows, const MachineRates& rates) {
+namespace {
+
+/// `rates`, if given, adds a column.
+void write_rows(std::ostream& out, std::vector<NodeProfile> rows, double total, const MachineRates* rates) {
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
-  double total = 0, attainable = 0;
-  for (const NodeProfile& row : rows) {
-    total += row.seconds;
-    attainable += attainable_seconds(row.cost, rates);
-  }
   const std::ios::fmtflags flags = out.flags();
-  out << std::fixed << std::setprecision(1) << "machine: " << rates.flops_per_second * 1e-9 << " GFLOP/s, "
-      << rates.bytes_per_second * 1e-9 << " GB/s\n"
-      << "   time ms  share  nodes  GFLOP/s    GB/s  of roofline  op\n";
-  const auto line = [&](double seconds, int count, const Cost& cost, double best, const std::string& what) {
-    out << std::setw(10) << std::setprecision(3) << seconds * 1e3 << std::setprecision(1) << std::setw(6)
-        << 100 * seconds / total << '%' << std::setw(7) << count << std::setw(9)
-        << cost.flops / seconds * 1e-9 << std::setw(8) << cost.bytes / seconds * 1e-9 << std::setw(12)
-        << 100 * best / seconds << "%  " << what << '\n';
+  const std::streamsize precision = out.precision();
+  out << std::fixed << "   time ms  share  nodes  GFLOP/s    GB/s" << (rates ? "  of roofline" : "")
+      << "  op\n";
+  const auto line = [&](const NodeProfile& row, double attainable, const std::string& what) {
+    const double seconds = std::max(row.seconds, 1e-12);
+    out << std::setw(10) << std::setprecision(3) << row.seconds * 1e3 << std::setprecision(1) << std::setw(6)
+        << 100 * row.seconds / total << '%' << std::setw(7) << row.count << std::setw(9)
+        << row.cost.flops / seconds * 1e-9 << std::setw(8) << row.cost.bytes / seconds * 1e-9;
+    if (rates) out << std::setw(12) << 100 * attainable / seconds << '%';
+    out << "  " << what << '\n';
   };
-  Cost sum;
-  int count = 0;
+  NodeProfile sum{.count = 0};
+  double attainable = 0;
   for (const NodeProfile& row : rows) {
-    std::string what = row.op;
-    if (!row.name.empty()) what += text(" '", row.name, "' ", row.type);
-    line(row.seconds, row.count, row.cost, attainable_seconds(row.cost, rates), what);
-    sum.flops += row.cost.flops;
-    sum.bytes += row.cost.bytes;
-    count += row.count;
+    const double best = rates ? attainable_seconds(row.cost, *rates) : 0;
+    line(row, best, row.name.empty() ? row.op : text(row.op, " '", row.name, "' ", row.type));
+    add(row, sum);
+    attainable += best;
   }
-  line(total, count, sum, attainable, "together");
+  line(sum, attainable, "together");
   out.flags(flags);
+  out.precision(precision);
+}
+
+}  // namespace
+
+void write_times(std::ostream& out, std::vector<NodeProfile> rows, double total) {
+  write_rows(out, std::move(rows), total, nullptr);
+}
+
+void write_roofline(std::ostream& out, std::vector<NodeProfile> rows, const MachineRates& rates) {
+  double total = 0;
+  for (const NodeProfile& row : rows) total += row.seconds;
+  const std::ios::fmtflags flags = out.flags();
+  const std::streamsize precision = out.precision();
+  out << std::fixed << std::setprecision(1) << "machine: " << rates.flops_per_second * 1e-9 << " GFLOP/s, "
+      << rates.bytes_per_second * 1e-9 << " GB/s\n";
+  out.flags(flags);
+  out.precision(precision);
+  write_rows(out, std::move(rows), total, &rates);
 }
 
 }  // namespace slipway

@@ -26,6 +26,8 @@ struct NodeProfile {
   Cost cost;
 };
 
+/// What a node is and has to do, without a time.
+NodeProfile describe_node(const Graph& graph, int node);
 /// Runs the step node by node, at least `runs` times; its inputs must have been bound.
 std::vector<NodeProfile> profile_step(Executor& executor, int runs);
 /// The same with nodes of one op added up.
@@ -33,7 +35,9 @@ std::vector<NodeProfile> sum_by_op(const std::vector<NodeProfile>& nodes);
 
 /// The time that the machine needs at least: the longer one of computing and moving memory.
 double attainable_seconds(const Cost& cost, const MachineRates& rates);
-/// A table, slowest first: time, share, rates, and how much of the attainable speed was reached. More than
+/// A table, slowest first: time, share of `total`, and rates.
+void write_times(std::ostream& out, std::vector<NodeProfile> rows, double total);
+/// The same of a whole step, and how much of the attainable speed was reached. More than
 /// 100 % of the bandwidth means that values stayed in a cache.
 void write_roofline(std::ostream& out, std::vector<NodeProfile> rows, const MachineRates& rates);
 

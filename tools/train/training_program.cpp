@@ -23,7 +23,6 @@ namespace {
 constexpr const char* kGradientPrefix = "gradient:";
 constexpr const char* kLoss = "loss";
 constexpr const char* kGradientNorm = "gradient_norm";
-constexpr const char* kFigures = "figures";  // float32: the loss and, of an update, the gradient's norm
 
 /// A pattern that freezes nothing is a typing mistake.
 void check_freeze_patterns(const Graph& graph, const TrainConfig& config) {
@@ -61,7 +60,8 @@ void pack_figures(Graph& graph) {
     figures.push_back(graph.drop_output(name));
   }
   const auto count = static_cast<std::int64_t>(figures.size());
-  graph.output(kFigures, graph.add(Pack(DType::float32, offsets, count), std::move(figures), kFigures));
+  constexpr const char* name = TrainingProgram::kFigures;
+  graph.output(name, graph.add(Pack(DType::float32, offsets, count), std::move(figures), name));
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ class TrainingProgram {
  public:
   static constexpr const char* kParameters = "parameters";          // the arena of all trained parameters
   static constexpr const char* kAccumulated = "train.accumulated";  // the sum of gradients of earlier batches
+  static constexpr const char* kFigures =
+      "figures";  // an output: the loss and, of an update, the gradient's norm
   static constexpr const char* kAccumulatedLoss = "train.accumulated_loss";  // and of their losses
 
   /// Builds for one batch size at once, so that all mistakes of the configuration show before training. With

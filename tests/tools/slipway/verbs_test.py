@@ -16,7 +16,7 @@ import yaml
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
 from runs import IMAGES, SOURCES, TABLE, RunTest, read_checkpoint, read_table
 
-COMMANDS = ["bench", "check", "completion", "devices", "docs", "evaluate", "export", "launch", "predict", "schema", "summary", "train", "version"]
+COMMANDS = ["bench", "check", "completion", "devices", "docs", "evaluate", "export", "launch", "predict", "profile", "schema", "summary", "train", "version"]
 
 
 class CommandLineTest(RunTest):
