@@ -2,10 +2,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 
 #include "core/base/error.h"
 #include "core/comm/mpi.h"
@@ -22,7 +24,7 @@ volatile std::sig_atomic_t stop_signal = 0;  // the first that was passed on
 extern "C" void pass_on(int signal) {
   const bool first = stop_signal == 0;
   if (first) stop_signal = signal;
-  kill(static_cast<pid_t>(launched_process), first ? SIGUSR1 : SIGTERM);
+  if (launched_process > 0) kill(static_cast<pid_t>(launched_process), first ? SIGUSR1 : SIGTERM);
 }
 
 class LaunchVerb : public Verb {
@@ -38,35 +40,34 @@ class LaunchVerb : public Verb {
            "On several machines: mpirun or srun with `slipway train`.\n\n"
            "Examples:\n"
            "  slipway launch --devices 4 configs/mnist_cnn.yaml\n"
-           "  slipway launch --devices 2 configs/mnist_cnn.yaml --threads 1 --resume";
+           "  slipway launch --devices 2 --max-restarts 3 configs/mnist_cnn.yaml --threads 1 --resume";
   }
   void options(CLI::App& app) override {
     app.add_option("--devices", devices_, "processes, each with a device of its own")
         ->required()
         ->check(CLI::Range(1, 4096));
+    app.add_option("--max-restarts", max_restarts_,
+                   "how often to go on from the last checkpoint after processes have died or hung")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     app.prefix_command();
     app_ = &app;
   }
 
   int run() override {
-    const std::vector<std::string> command = mpirun(app_->remaining());
+    std::vector<std::string> command = mpirun(app_->remaining());
     struct sigaction action {};
     action.sa_handler = pass_on;
     sigemptyset(&action.sa_mask);
-    sigset_t held, before;
-    sigemptyset(&held);
-    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&held, signal);
-    sigprocmask(SIG_BLOCK, &held, &before);  // until there is a process to pass them on to
-    const pid_t child = fork();
-    require(child >= 0, "cannot start mpirun: ", std::strerror(errno));
-    if (child == 0) start(command, before);
-    launched_process = child;
     for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-    sigprocmask(SIG_SETMASK, &before, nullptr);
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-      require(errno == EINTR, "waiting for mpirun: ", std::strerror(errno));
-    return exit_code(status);
+    for (int restarts = 0;; ++restarts) {
+      const int code = run_once(command);
+      if (!is_failure(code) || restarts == max_restarts_) return code;
+      std::cerr << "slipway launch: the processes ended with status " << code << "; restart " << restarts + 1
+                << " of " << max_restarts_ << " goes on from the last checkpoint" << std::endl;
+      if (std::find(command.begin(), command.end(), "--resume") == command.end())
+        command.push_back("--resume");
+    }
   }
 
  private:
@@ -86,8 +87,28 @@ class LaunchVerb : public Verb {
     return command;
   }
 
+  static int run_once(const std::vector<std::string>& command) {
+    sigset_t held, before;
+    sigemptyset(&held);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&held, signal);
+    sigprocmask(SIG_BLOCK, &held, &before);  // until there is a process to pass them on to
+    if (stop_signal != 0) return 128 + stop_signal;
+    const pid_t child = fork();
+    require(child >= 0, "cannot start mpirun: ", std::strerror(errno));
+    if (child == 0) start(command, before);
+    launched_process = child;
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+      require(errno == EINTR, "waiting for mpirun: ", std::strerror(errno));
+    launched_process = 0;
+    return exit_code(status);
+  }
+
   [[noreturn]] static void start(const std::vector<std::string>& command, const sigset_t& signals) {
     setpgid(0, 0);  // the terminal's Ctrl-C comes to the parent alone
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     sigprocmask(SIG_SETMASK, &signals, nullptr);
     std::vector<char*> words;
     for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
@@ -105,7 +126,15 @@ class LaunchVerb : public Verb {
     return code == 128 + SIGUSR1 && stop_signal != 0 ? 128 + stop_signal : code;
   }
 
+  /// Whether it is worth another try: neither a mistake of the user's nor the end that a signal asked for.
+  static bool is_failure(int code) {
+    const bool stopped =
+        stop_signal != 0 || code == 128 + SIGUSR1 || code == 128 + SIGTERM || code == 128 + SIGINT;
+    return code != 0 && code != 2 && !stopped;
+  }
+
   int devices_ = 1;
+  int max_restarts_ = 0;
   CLI::App* app_ = nullptr;
 };
 

@@ -113,17 +113,22 @@ class EndTest(LaunchTest):
         done = self.slipway("launch", "--devices", 2, config, "--runs", "file/runs", status=2)
         self.assertIn("rank 0: cannot make the directory file", done.stderr)
 
-    def start(self, config, *arguments):
-        """A run of two ranks that has printed its first epoch, with everything that it printed."""
+    def start(self, config, *arguments, restarts=0):
+        """A run of two ranks that has printed its first epoch."""
         process = subprocess.Popen(
-            self.command("launch", "--devices", 2, config, "--threads", 1, *FOREVER, *arguments), cwd=self.directory,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OF_THIS_TEST": self.directory})
+            self.command("launch", "--devices", 2, "--max-restarts", restarts, config, "--threads", 1, *FOREVER, *arguments),
+            cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "OF_THIS_TEST": self.directory})
+        self.read_until(process, "epoch")
+        return process
+
+    def read_until(self, process, text):
         output = ""
-        while "epoch" not in output:
+        while text not in output:
             line = process.stdout.readline()
             self.assertTrue(line, output)
             output += line
-        return process
+        return output
 
     def finish(self, process):
         output = process.stdout.read()
@@ -161,6 +166,24 @@ class EndTest(LaunchTest):
         status, output = self.finish(process)
         self.assertNotEqual(status, 0)
         self.assertRegex(output, r"process rank 1 .* exited on signal 9")
+
+    def test_a_run_with_a_killed_rank_goes_on_from_its_checkpoint(self):
+        process = self.start(self.write("run.yaml", TABLE), "--set=train.checkpoint.every_steps=1", restarts=2)
+        for restart in (1, 2):
+            os.kill(self.processes()[1], signal.SIGKILL)
+            output = self.read_until(process, "Resumed from")
+            self.assertIn(f"restart {restart} of 2 goes on from the last checkpoint", output)
+            self.read_until(process, "epoch")
+        process.send_signal(signal.SIGTERM)
+        status, output = self.finish(process)
+        self.assertEqual(status, 128 + signal.SIGTERM, output)
+        self.assertRegex(output, r"stopped by SIGUSR1 after step \d+; continue with")
+
+    def test_a_mistake_is_not_tried_again(self):
+        config = self.write("run.yaml", TABLE)
+        done = self.slipway("launch", "--devices=2", "--max-restarts=3", config, "--set=train.epoch=3", status=2)
+        self.assertEqual(done.stderr.count("unknown key 'epoch'"), 1, done.stderr)
+        self.slipway("launch", "--devices=2", "--max-restarts=-1", config, status=2)
 
     def test_a_rank_that_hangs_is_named(self):
         process = self.start(self.write("run.yaml", TABLE), "--timeout", 10)
