@@ -66,12 +66,16 @@ std::string tiles_html(const ReportData& data) {
   return html + "</div>\n";
 }
 
+/// How many epochs have passed after a step; the last one of a run may not have come to its end.
+double epochs_at(const ReportData& data, std::int64_t step) {
+  return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(data.run.steps_per_epoch, 1));
+}
+
 /// A figure of each recorded step over epochs.
 Series step_series(const ReportData& data, const std::string& name, int color, double StepRecord::*figure) {
-  const double steps = static_cast<double>(std::max<std::int64_t>(data.run.steps_per_epoch, 1));
   Series series{.name = name, .color = color};
   for (const StepRecord& record : data.history.steps)
-    series.points.push_back({static_cast<double>(record.step) / steps, record.*figure});
+    series.points.push_back({epochs_at(data, record.step), record.*figure});
   series.points = thinned(series.points, kChartPoints);
   return series;
 }
@@ -80,7 +84,7 @@ Series epoch_series(const ReportData& data, const std::string& name, int color,
                     const std::function<double(const EpochRecord&)>& figure) {
   Series series{.name = name, .color = color};
   for (const EpochRecord& record : data.history.epochs)
-    series.points.push_back({static_cast<double>(record.epoch + 1), figure(record)});
+    series.points.push_back({epochs_at(data, record.step), figure(record)});
   if (series.points.size() <= kDottedPoints) series.style = Series::Style::dotted_line;
   series.points = thinned(series.points, kChartPoints);
   return series;
@@ -126,8 +130,7 @@ std::string charts_html(const ReportData& data) {
                                })}});
   std::string html;
   for (LineChart& chart : charts) {
-    if (!data.history.epochs.empty())
-      chart.last_x = static_cast<double>(data.history.epochs.back().epoch + 1);
+    if (!data.history.epochs.empty()) chart.last_x = epochs_at(data, data.history.epochs.back().step);
     if (chart.has_points()) html += chart.html();
   }
   return html.empty()
