@@ -228,7 +228,7 @@ struct GradientPlanes {
       : dy(static_cast<const T*>(args.dy) + offset),
         y(args.y ? static_cast<const T*>(args.y) + offset : nullptr),
         x(static_cast<const T*>(args.x) + offset),
-        dx(static_cast<T*>(args.dx) + offset) {}
+        dx(args.dx ? static_cast<T*>(args.dx) + offset : nullptr) {}  // null: only sums are wanted
   const T* dy;
   const T* y;
   const T* x;
