@@ -29,7 +29,8 @@ void run(const Stream& stream, const DropoutArgs& args) {
         random.draw(source, static_cast<std::uint64_t>(group * PhiloxLanes::kLanes));
         const std::int64_t start = std::max(args.first, group * kGroup);
         const std::int64_t size = std::min(last, (group + 1) * kGroup) - start;
-        const std::uint32_t* words = random.words[0] + (start - group * kGroup);
+        const std::uint32_t* words =
+            reinterpret_cast<const std::uint32_t*>(random.words) + (start - group * kGroup);
         const T* x = all_x + (start - args.first);
         T* y = all_y + (start - args.first);
         if (size == kGroup) {

@@ -63,6 +63,7 @@ void sum_up(const Meeting::Views& ranks) {
       }
     }
   });
+  if (bytes_of(total) == 0) return;  // there may be no memory
   for (std::size_t r = 1; r < ranks.size(); ++r) std::memcpy(ranks[r][0].data, total.data, bytes_of(total));
 }
 
