@@ -66,7 +66,7 @@ if $gpu; then
   run simulated-checked build-simulated-checked -R '^Cuda'
   if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
     step "Build: cuda"
-    tools/build.sh cuda -D SLIPWAY_TESTS=OFF
+    tools/build.sh cuda -D SLIPWAY_TESTS=OFF ${CI:+-D SLIPWAY_WERROR=ON}  # as the others: ccache has most of it
   else
     echo "nvcc is not installed: the CUDA backend was not compiled for GPUs."
   fi
