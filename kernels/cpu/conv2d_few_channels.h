@@ -3,8 +3,8 @@
 #include "kernels/conv2d.h"
 
 /// The gradient of a convolution's weights where the input is row-major, as images of few channels are, and
-/// the output blocked, float32: oneDNN 2.6 has a fast kernel for processors with AVX2 only if there are three
-/// channels. The order of every sum is fixed whatever the thread count.
+/// the output blocked, float32: for one channel, oneDNN 2.6 has only its plain loop on processors with AVX2.
+/// The order of every sum is fixed whatever the thread count.
 namespace slipway::cpu {
 
 /// Whether the kernel can do it: layouts as above, one group, AVX2 or AVX-512.

@@ -218,7 +218,7 @@ __device__ Pack<A, kWidth> apply(const Step<A>& step, const Pack<A, kWidth>& a, 
   return y;
 }
 
-// Left to itself, ptxas spills registers to fit one block more. What these have on their way is enough.
+// Left to itself, ptxas spills registers to fit one block more.
 template <int kWidth>
 constexpr int kBlocksAtOnce = kWidth == 8 ? 2 : 3;
 

@@ -22,7 +22,6 @@ class ChromeTrace {
   int add_track(const std::string& name);
   /// Spans of one track may lie within each other, but not overlap otherwise.
   void add(Span span) { spans_.push_back(std::move(span)); }
-  const std::vector<Span>& spans() const { return spans_; }
 
   std::string to_json() const;
 

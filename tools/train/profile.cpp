@@ -78,6 +78,13 @@ double measure_bandwidth(const Stream& stream) {
   return 3.0 * sizeof(float) * static_cast<double>(part * stream.threads) / seconds;
 }
 
+void add(const NodeProfile& node, NodeProfile& sum) {
+  sum.count += node.count;
+  sum.seconds += node.seconds;
+  sum.cost.flops += node.cost.flops;
+  sum.cost.bytes += node.cost.bytes;
+}
+
 }  // namespace
 
 MachineRates measure_machine(const Stream& stream) {
@@ -114,17 +121,6 @@ std::vector<NodeProfile> profile_step(Executor& executor, int runs) {
   }
   return profile;
 }
-
-namespace {
-
-void add(const NodeProfile& node, NodeProfile& sum) {
-  sum.count += node.count;
-  sum.seconds += node.seconds;
-  sum.cost.flops += node.cost.flops;
-  sum.cost.bytes += node.cost.bytes;
-}
-
-}  // namespace
 
 std::vector<NodeProfile> sum_by_op(const std::vector<NodeProfile>& nodes) {
   std::map<std::string, NodeProfile> sums;

@@ -36,9 +36,11 @@ class TimedRun {
     loss_ = graph().node(figures.node).inputs[0].node;
     last_gradient_ = figures.node;
     for (int i = 0; i < static_cast<int>(graph().nodes().size()); ++i) {
-      if (graph().node(i).kind != NodeKind::op) continue;
+      const Node& node = graph().node(i);
+      if (node.kind != NodeKind::op) continue;
       ops_.push_back(i);
-      if (graph().node(i).op->name() == "pack") last_gradient_ = std::min(last_gradient_, i);
+      names_.push_back(text(node.op->name(), ' ', node.name));
+      if (node.op->name() == "pack") last_gradient_ = std::min(last_gradient_, i);
     }
     for (std::size_t i = 0; i < ops_.size() + 2; ++i) events_.emplace_back(stream.device, EventKind::time);
   }
@@ -53,11 +55,10 @@ class TimedRun {
     for (std::size_t i = 0; i < schema.size(); ++i) executor_.bind(schema[i].name, batch[i]);
     DeviceBackend& backend = device_backend(stream_.device);
     std::size_t next = 1;
-    executor_.run_watched([&](int index) {
+    executor_.run_watched([&](int) {
       if (next > 1) backend.end_range();
       events_[next++].record(stream_);
-      const Node& node = graph().node(index);
-      backend.begin_range(text(node.op->name(), ' ', node.name));
+      backend.begin_range(names_[next - 2]);
     });
     backend.end_range();
     events_[next].record(stream_);
@@ -79,6 +80,7 @@ class TimedRun {
   Executor& executor_;
   Stream stream_;
   std::vector<int> ops_;
+  std::vector<std::string> names_;    // of their ranges
   int loss_ = 0, last_gradient_ = 0;  // nodes
   std::vector<Event> events_;
 };

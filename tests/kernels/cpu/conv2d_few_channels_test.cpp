@@ -9,6 +9,7 @@
 #include "core/base/random.h"
 #include "core/tensor/tensor.h"
 #include "kernels/cpu/blocked_product.h"
+#include "layers/ops/window.h"
 
 namespace slipway::cpu {
 namespace {
@@ -44,13 +45,8 @@ class Conv2dFewChannels : public testing::TestWithParam<Case> {
   static Shape output_shape() {
     const Case& c = GetParam();
     Shape y{c.x[0], c.weight[0]};
-    for (int axis = 0; axis < 2; ++axis) {
-      const auto k = static_cast<std::size_t>(axis);
-      const std::int64_t reach = (c.weight[2 + axis] - 1) * c.window.dilation[k] + 1;
-      y.push_back((c.x[2 + axis] + c.window.padding_begin[k] + c.window.padding_end[k] - reach) /
-                      c.window.stride[k] +
-                  1);
-    }
+    for (int axis = 0; axis < 2; ++axis)
+      y.push_back(window_output_size("conv2d", c.window, axis, c.x[2 + axis], c.weight[2 + axis]));
     return y;
   }
 

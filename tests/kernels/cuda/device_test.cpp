@@ -9,21 +9,7 @@
 namespace slipway::test {
 namespace {
 
-/// Runs only in builds and on machines that have a CUDA device, real or simulated.
-class CudaDevice : public testing::Test {
- protected:
-  void SetUp() override {
-    const std::optional<Device> device = find_cuda_device();
-    if (!device) GTEST_SKIP() << "there is no CUDA device";
-    device_ = *device;
-    queue_.emplace(device_);
-    stream_ = {.device = device_, .native = queue_->native()};
-  }
-
-  Device device_;
-  std::optional<Queue> queue_;
-  Stream stream_;
-};
+class CudaDevice : public CudaDeviceTest {};
 
 Tensor counted(const Shape& shape) {
   const Tensor tensor(DType::float32, shape);

@@ -27,17 +27,8 @@ class Copies : public Op {
 
 const ValueType kType(DType::float32, {3});
 
-/// Runs only in builds and on machines that have a CUDA device, real or simulated.
-class CudaRecording : public testing::Test {
+class CudaRecording : public CudaDeviceTest {
  protected:
-  void SetUp() override {
-    const std::optional<Device> device = find_cuda_device();
-    if (!device) GTEST_SKIP() << "there is no CUDA device";
-    device_ = *device;
-    queue_.emplace(device_);
-    stream_ = {.device = device_, .native = queue_->native()};
-  }
-
   /// x -> 'first' -> 'second' -> 'third' -> y; the second does `also`.
   Executor chain(
       const Stream& stream, const Copies::Also& also = [](const Stream&) {}) const {
@@ -57,10 +48,6 @@ class CudaRecording : public testing::Test {
       EXPECT_EQ(executor.read("y").at({2}), value);
     }
   }
-
-  Device device_;
-  std::optional<Queue> queue_;
-  Stream stream_;
 };
 
 TEST_F(CudaRecording, ReplaysTheSecondRun) {

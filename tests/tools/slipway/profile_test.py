@@ -74,10 +74,20 @@ class ProfileTest(RunTest):
         self.assertEqual([step["name"] for step in steps], ["step 3", "step 4", "step 5"])
         for part in ("input", "forward", "backward", "update"):  # of two batches a step
             self.assertEqual(len([event for event in events if event["name"] == part]), 6, part)
+        for op, part in (("conv2d", "forward"), ("conv2d_backward_weights", "backward"), ("adamw_update", "update")):
+            self.assert_lie_in([event for event in events if event["name"] == op],
+                               [event for event in events if event["name"] == part])
         convolutions = [event for event in events if event["name"] == "conv2d"]
         self.assertEqual(len(convolutions), 6)
         self.assertEqual(convolutions[0]["args"]["node"], "conv2d_1")
         self.assertTrue(convolutions[0]["args"]["type"].startswith("float32[8, 5, 8, 8]"))
+
+    def assert_lie_in(self, ops, parts):
+        self.assertTrue(ops)
+        for op in ops:
+            around = [part for part in parts if part["ts"] <= op["ts"] + 1e-3
+                      and op["ts"] + op["dur"] <= part["ts"] + part["dur"] + 1e-3]
+            self.assertEqual(len(around), 1, op)
 
     def assert_is_a_trace(self, events):
         """What the Trace Event Format asks of metadata and complete events."""
