@@ -67,7 +67,7 @@ TEST(LocalRanks, AFailureOfOneEndsAll) {
                UserError);
 }
 
-/// Run by mpirun as tests of their own; skipped among the others, which are one process.
+/// Run by mpirun as tests of their own, not among the others, which are one process.
 class MpiRanks : public testing::Test {
  protected:
   void SetUp() override {

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstring>
 
 #include "core/base/random.h"
@@ -9,14 +8,13 @@
 #include "core/runtime/executor.h"
 #include "layers/ops/batch_norm.h"
 #include "layers/ops/binary.h"
-#include "layers/ops/cast.h"
 #include "layers/ops/fill.h"
 #include "layers/ops/reduce.h"
 #include "layers/ops/relu.h"
 #include "layers/ops/scale.h"
 #include "layers/ops/structural.h"
 #include "layers/ops/unary.h"
-#include "tests/support/cuda_device.h"
+#include "tests/support/random_graph.h"
 
 namespace slipway::test {
 namespace {
@@ -123,106 +121,6 @@ TEST(Chains, ReadAVariableBeforeItIsUpdated) {
   EXPECT_EQ(executor.read("y").as<float>()[32], 9);
 }
 
-/// A graph of random elementwise ops, with others in between, on values of shapes that broadcast.
-class RandomGraph {
- public:
-  enum class Casts { none, wide, narrow };  // to float64 and integers; to 16 bits
-
-  RandomGraph(std::uint64_t seed, Casts casts) : random_(Philox{.key = seed}), casts_(casts) {
-    for (const Shape& shape : {Shape{5, 33}, Shape{5, 33}, Shape{33}, Shape{5, 1}, Shape{}}) {
-      const std::string name = text("input", inputs_.size());
-      Tensor tensor(DType::float32, shape);
-      for (float& value : tensor.as<float>()) value = static_cast<float>(random_.uniform(-2, 2));
-      inputs_.emplace_back(name, tensor);
-      values_.push_back(graph_.input(name, tensor.type()));
-    }
-    for (int i = 0; i < 40; ++i) values_.push_back(next());
-    for (int i = 0; i < 4; ++i) graph_.output(text("output", i), values_[values_.size() - 1 - 3 * at(i)]);
-  }
-
-  const Graph& graph() const { return graph_; }
-
-  std::vector<Tensor> run(Graph graph, const Stream& stream) const {
-    graph = assign_layouts(graph, stream, structural_ops(), nullptr);
-    Executor executor(std::move(graph), stream, Variables());
-    for (const auto& [name, tensor] : inputs_) executor.bind(name, tensor);
-    executor.run();
-    std::vector<Tensor> results;
-    for (int i = 0; i < 4; ++i) results.push_back(executor.read(text("output", i)));
-    return results;
-  }
-
- private:
-  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-  std::size_t below(std::size_t bound) { return random_.below(bound); }
-  /// Recent values more often than old ones: so chains arise.
-  Value any() { return values_[values_.size() - 1 - std::min(below(values_.size()), below(values_.size()))]; }
-  Value like(Value value) {
-    for (;;) {
-      const Value other = any();
-      if (graph_.type(other).dtype == graph_.type(value).dtype) return other;
-    }
-  }
-
-  Value next() {
-    constexpr UnaryFunction kUnary[] = {
-        UnaryFunction::neg,  UnaryFunction::abs,      UnaryFunction::sigmoid,   UnaryFunction::tanh,
-        UnaryFunction::silu, UnaryFunction::softplus, UnaryFunction::gelu_tanh, UnaryFunction::gelu};
-    constexpr BinaryFunction kBinary[] = {BinaryFunction::add, BinaryFunction::subtract,
-                                          BinaryFunction::maximum, BinaryFunction::minimum};
-    const Value x = any();
-    const DType dtype = graph_.type(x).dtype;
-    switch (below(12)) {
-      case 0:
-        return binary(graph_, kBinary[below(4)], x, graph_.add(Fill(dtype, {}, 0.3), {}));
-      case 1:
-        return graph_.add(Relu(below(2) == 0 ? 0 : 0.1), {x});
-      case 2:  // keeps values small
-        return unary(graph_, UnaryFunction::tanh, binary(graph_, BinaryFunction::multiply, x, like(x)));
-      case 3:
-        return graph_.type(x).shape.rank() == 0
-                   ? x
-                   : graph_.add(Reduce(ReduceFunction::mean, {-1}, Reduce::Axes::kept), {x});
-      case 4:
-        return cast(x);
-      case 5:
-      case 6:
-      case 7:
-        return unary(graph_, kUnary[below(8)], x);
-      default:
-        return binary(graph_, kBinary[below(4)], x, like(x));
-    }
-  }
-
-  Value cast(Value x) {
-    if (casts_ == Casts::none) return x;
-    const DType first = casts_ == Casts::wide ? DType::float64 : DType::float16;
-    const DType second = casts_ == Casts::wide ? DType::int32 : DType::bfloat16;
-    if (graph_.type(x).dtype != DType::float32) return graph_.add(Cast(DType::float32), {x});
-    const Value other = graph_.add(Cast(below(2) == 0 ? first : second), {x});
-    // An integer has few functions.
-    return graph_.type(other).dtype == DType::int32 ? graph_.add(Cast(DType::float32), {other}) : other;
-  }
-
-  RandomSequence random_;
-  Casts casts_;
-  Graph graph_;
-  std::vector<Value> values_;
-  std::vector<std::pair<std::string, Tensor>> inputs_;
-};
-
-/// Largest difference relative to the largest magnitude.
-double difference(const Tensor& a, const Tensor& b) {
-  const Tensor x = a.cast(DType::float64), y = b.cast(DType::float64);
-  double largest = 1, worst = 0;
-  for (std::size_t i = 0; i < x.as<double>().size(); ++i) {
-    largest = std::max(largest, std::abs(y.as<double>()[i]));
-    const double here = std::abs(x.as<double>()[i] - y.as<double>()[i]);
-    if (!(here <= worst)) worst = std::isnan(here) ? HUGE_VAL : here;
-  }
-  return worst / largest;
-}
-
 TEST(Chains, GiveTheBitsOfTheirOps) {
   int chains = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
@@ -239,24 +137,6 @@ TEST(Chains, GiveTheBitsOfTheirOps) {
     }
   }
   EXPECT_GT(chains, 100);
-}
-
-TEST(Chains, GiveTheValuesOfTheirOpsOnAGpu) {
-  const std::optional<Device> device = find_cuda_device();
-  if (!device) GTEST_SKIP() << "there is no CUDA device";
-  const Queue queue(*device);
-  const Stream stream{.device = *device, .native = queue.native()};
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const bool narrow = seed % 2 == 1;
-    const RandomGraph random(seed, narrow ? RandomGraph::Casts::narrow : RandomGraph::Casts::none);
-    const Graph lean = eliminate_dead_nodes(random.graph()), result = fuse_chains(lean, structural_ops());
-    const std::vector<Tensor> expected = random.run(lean, stream), actual = random.run(result, stream);
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_LE(difference(actual[i], expected[i]), narrow ? 4e-2 : 1e-5)
-          << "seed " << seed << ", output " << i << "\n"
-          << result;
-    }
-  }
 }
 
 TEST(Chains, OfGradientsGiveTheirBits) {
