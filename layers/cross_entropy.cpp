@@ -58,11 +58,11 @@ class CrossEntropyLoss : public Loss {
   }
 
  private:
-  /// The weight of the labels of all ranks.
+  /// The weight of the labels of the whole batch.
   Value add_divisor(const Scope& scope, std::vector<Value> labels_and_weights, std::int64_t classes) const {
     const OpPtr own = std::make_shared<LabelWeight>(
         LabelWeight::Options{.classes = classes, .ignored_label = ignored_label});
-    const OpPtr all = std::make_shared<AllReduce>(scope.shard()->ranks, "the weight of the labels");
+    const OpPtr all = sum_over_parts(*scope.shard(), "the weight of the labels");
     return scope.add(all, {scope.add(own, std::move(labels_and_weights))});
   }
 };

@@ -209,8 +209,10 @@ class SchemaWriter {
 
   static json scalar(FieldType type, const FieldInfo& info, Place place) {
     if (type == FieldType::string && !info.choices.empty()) {
-      const json choices = {{"enum", info.choices}};
-      return or_parameter(choices, place);
+      json choices = json::array();
+      for (const std::string& choice : info.choices)  // an editor's YAML reader takes these for what they are
+        choices.push_back(choice == "true" || choice == "false" ? json(choice == "true") : json(choice));
+      return or_parameter({{"enum", choices}}, place);
     }
     if (type == FieldType::string) return {{"type", {"string", "number", "boolean"}}};
     // An editor's YAML reader takes 60_000, some also 1e6, and every $parameter for a string.

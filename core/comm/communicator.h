@@ -16,10 +16,12 @@ class CommunicationError : public Error {
 };
 
 /// The ranks that train one model together, as one of them sees them. All make the same calls in the same
-/// order, with values of the same types; a call takes its place in the order of its stream, and on the host
-/// returns when this rank's values are there. Values are dense: an all-reduce covers the padding of their
-/// layout, the other calls take row-major ones. `phase` says what the values are to whoever reads an error:
-/// "the gradient".
+/// order, with values of the same types.
+///
+/// An exchange that was started takes its place in the order of its stream and goes on while the stream does
+/// other work. Until wait() its values belong to it: nobody else may read or write them. Values are dense: an
+/// all-reduce covers the padding of their layout, the other exchanges take row-major ones. `phase` says what
+/// the values are to whoever reads an error: "the gradient".
 ///
 /// Failures are CommunicationErrors; after one, nothing more can be done together.
 class Communicator {
@@ -31,20 +33,35 @@ class Communicator {
   Shard shard() const { return {.rank = rank(), .ranks = size()}; }
 
   /// Every rank's values become the sum over ranks, with the same bits on all of them. float32, float64,
-  /// int64.
-  virtual void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) = 0;
+  /// bfloat16, int64.
+  virtual void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) = 0;
 
   struct Gather {
     TensorView part;  // of this rank
     TensorView all;   // [size, as part], in the order of ranks; of the part's dtype
   };
-  virtual void all_gather(const Stream& stream, const Gather& gather, std::string_view phase) = 0;
+  virtual void start_all_gather(const Stream& stream, const Gather& gather, std::string_view phase) = 0;
+
+  /// What comes next in the stream finds the result of the exchange that was started with these values, those
+  /// of an all-reduce or all of a gather. On the host it is there on return.
+  virtual void wait(const Stream& stream, const TensorView& result) = 0;
 
   struct Broadcast {
     TensorView values;  // read on the root, written on the others
     int root = 0;
   };
+  /// The root's values become every rank's.
   virtual void broadcast(const Stream& stream, const Broadcast& broadcast, std::string_view phase) = 0;
+
+  /// Started, and waited for.
+  void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) {
+    start_all_reduce(stream, values, phase);
+    wait(stream, values);
+  }
+  void all_gather(const Stream& stream, const Gather& gather, std::string_view phase) {
+    start_all_gather(stream, gather, phase);
+    wait(stream, gather.all);
+  }
 };
 
 }  // namespace slipway

@@ -2,11 +2,15 @@
 
 #include <mpi.h>
 
-#include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace slipway {
@@ -30,9 +34,18 @@ MPI_Datatype mpi_type(DType dtype) {
       return MPI_DOUBLE;
     case DType::int64:
       return MPI_INT64_T;
+    case DType::bfloat16:
+      return MPI_UINT16_T;  // for an operation of our own
     default:
-      throw Error(text("all_reduce: expects float32, float64 or int64, got ", dtype));
+      throw Error(text("all_reduce: expects float32, float64, bfloat16 or int64, got ", dtype));
   }
+}
+
+/// An operation of MPI: other += own.
+void add_bfloat16(void* own, void* other, int* count, MPI_Datatype*) {
+  const auto* x = static_cast<const bfloat16*>(own);
+  auto* sum = static_cast<bfloat16*>(other);
+  for (int i = 0; i < *count; ++i) sum[i] = bfloat16(static_cast<float>(sum[i]) + static_cast<float>(x[i]));
 }
 
 /// MPI counts in int; whoever sends more than fits would have to send it in parts.
@@ -42,6 +55,12 @@ int mpi_count(std::int64_t count) {
   return static_cast<int>(count);
 }
 
+/// MPI is asked by one thread at a time: the one that trains, or the one that drives exchanges on meanwhile.
+std::mutex& mpi_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 class MpiCommunicator final : public Communicator {
  public:
   explicit MpiCommunicator(const MpiOptions& options);
@@ -49,41 +68,70 @@ class MpiCommunicator final : public Communicator {
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
-  void all_gather(const Stream& stream, const Gather& gather, std::string_view phase) override;
+  void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
+  void start_all_gather(const Stream& stream, const Gather& gather, std::string_view phase) override;
+  void wait(const Stream& stream, const TensorView& result) override;
   void broadcast(const Stream& stream, const Broadcast& broadcast, std::string_view phase) override;
 
  private:
+  struct Exchange {
+    MPI_Request request = MPI_REQUEST_NULL;  // null once it is done
+    int code = MPI_SUCCESS;
+    const char* call = "";
+    std::string phase;
+  };
+  using Start = std::function<int(MPI_Request*)>;
+  void start(const void* result, const char* call, std::string_view phase, const Start& start);
+  void finish(const void* result);
+  void drive();
+  bool test(Exchange& exchange);
   void check(int code, const char* call, std::string_view phase);
-  void finish(MPI_Request request, const char* call, std::string_view phase);
   [[noreturn]] void fail(const std::string& what, std::string_view phase);
   std::vector<int> silent_ranks();
 
   MpiOptions options_;
   MPI_Comm ranks_ = MPI_COMM_NULL;
   MPI_Comm roll_call_ = MPI_COMM_NULL;  // so that its messages meet no others
+  MPI_Op bfloat16_sum_ = MPI_OP_NULL;
   int rank_ = 0, size_ = 1;
   bool failed_ = false;
   char here_ = 1;
   std::vector<char> heard_;  // by rank; answers may come in as long as there is MPI
+
+  std::map<const void*, Exchange> exchanges_;  // that were not waited for yet, by where their result will lie
+  bool over_ = false;
+  std::condition_variable started_;
+  std::thread driver_;
 };
 
 MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) {
+  const std::unique_lock lock(mpi_mutex());
   int initialized = 0, provided = 0;
   MPI_Initialized(&initialized);
   require(initialized == 0, "MPI: this process has joined already");
-  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread", "the start");
+  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread", "the start");
+  require(provided >= MPI_THREAD_SERIALIZED, mpi_library(), " serves one thread only, expected ",
+          "MPI_THREAD_SERIALIZED");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &ranks_), "MPI_Comm_dup", "the start");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &roll_call_), "MPI_Comm_dup", "the start");
   for (const MPI_Comm communicator : {ranks_, roll_call_})
     MPI_Comm_set_errhandler(communicator, MPI_ERRORS_RETURN);
+  check(MPI_Op_create(add_bfloat16, /*commute=*/1, &bfloat16_sum_), "MPI_Op_create", "the start");
   MPI_Comm_rank(ranks_, &rank_);
   MPI_Comm_size(ranks_, &size_);
+  driver_ = std::thread([this] { drive(); });
 }
 
 /// MPI_Finalize waits for all ranks: where they are not coming, it must not be called.
 MpiCommunicator::~MpiCommunicator() {
+  {
+    const std::unique_lock lock(mpi_mutex());
+    over_ = true;
+  }
+  started_.notify_all();
+  driver_.join();
   if (failed_ || std::uncaught_exceptions() > 0) return;
+  MPI_Op_free(&bfloat16_sum_);
   MPI_Comm_free(&roll_call_);
   MPI_Comm_free(&ranks_);
   MPI_Finalize();
@@ -98,26 +146,67 @@ void MpiCommunicator::check(int code, const char* call, std::string_view phase) 
   if (code != MPI_SUCCESS) fail(text(call, ": ", mpi_error_text(code)), phase);
 }
 
+/// Whether it has ended, well or not.
+bool MpiCommunicator::test(Exchange& exchange) {
+  int done = 0;
+  if (exchange.code == MPI_SUCCESS) exchange.code = MPI_Test(&exchange.request, &done, MPI_STATUS_IGNORE);
+  return done != 0 || exchange.code != MPI_SUCCESS;
+}
+
+/// Exchanges get on only while somebody asks MPI about them: this thread does, while another computes. It
+/// asks seldom enough to leave that one its processor.
+void MpiCommunicator::drive() {
+  std::unique_lock lock(mpi_mutex());
+  while (!over_) {
+    bool any = false;
+    for (auto& [result, exchange] : exchanges_) any |= !test(exchange);
+    if (any)
+      started_.wait_for(lock, 100us, [this] { return over_; });
+    else
+      started_.wait(lock);
+  }
+}
+
+void MpiCommunicator::start(const void* result, const char* call, std::string_view phase,
+                            const Start& start) {
+  {
+    const std::unique_lock lock(mpi_mutex());
+    Exchange exchange{.call = call, .phase = std::string(phase)};
+    check(start(&exchange.request), call, phase);
+    const bool added = exchanges_.emplace(result, std::move(exchange)).second;
+    require(added, call, ": an exchange with these values is on its way already");
+  }
+  started_.notify_all();
+}
+
 /// Waits, but neither forever nor at full speed: ranks may share processors.
-void MpiCommunicator::finish(MPI_Request request, const char* call, std::string_view phase) {
+void MpiCommunicator::finish(const void* result) {
   constexpr int kYields = 2000;
   const Clock::time_point deadline = Clock::now() + options_.timeout;
   for (int tries = 0;; ++tries) {
-    int done = 0;
-    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), call, phase);
-    if (done) return;
-    if (tries < kYields) {
-      std::this_thread::yield();
-      continue;
+    {
+      const std::unique_lock lock(mpi_mutex());
+      const auto found = exchanges_.find(result);
+      require(found != exchanges_.end(), "MPI: no exchange with these values was started");
+      if (test(found->second)) {
+        const Exchange ended = std::move(found->second);
+        exchanges_.erase(found);
+        return check(ended.code, ended.call, ended.phase);
+      }
+      if (tries >= kYields && Clock::now() >= deadline) {
+        std::string missing;
+        for (const int silent : silent_ranks()) missing += text(missing.empty() ? "" : ", ", silent);
+        fail(text("waited ", std::chrono::duration<double>(options_.timeout).count(),
+                  " s for the other ranks; ",
+                  missing.empty() ? "all answer, but wait for something else"
+                                  : "no sign of life from rank " + missing),
+             found->second.phase);
+      }
     }
-    std::this_thread::sleep_for(50us);
-    if (Clock::now() < deadline) continue;
-    std::string missing;
-    for (const int silent : silent_ranks()) missing += text(missing.empty() ? "" : ", ", silent);
-    fail(text("waited ", std::chrono::duration<double>(options_.timeout).count(), " s for the other ranks; ",
-              missing.empty() ? "all answer, but wait for something else"
-                              : "no sign of life from rank " + missing),
-         phase);
+    if (tries < kYields)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(50us);
   }
 }
 
@@ -151,34 +240,42 @@ void expect_host(const TensorView& values) {
           to_string(values.device));
 }
 
-void MpiCommunicator::all_reduce(const Stream&, const TensorView& values, std::string_view phase) {
+void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, std::string_view phase) {
   expect_host(values);
   const int count = mpi_count(values.type.layout.extent(values.shape()));
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count, mpi_type(values.dtype()), MPI_SUM, ranks_, &request),
-        "MPI_Iallreduce", phase);
-  finish(request, "MPI_Iallreduce", phase);
+  const MPI_Datatype type = mpi_type(values.dtype());
+  if (count == 0) return;
+  start(values.data, "MPI_Iallreduce", phase, [&](MPI_Request* request) {
+    const MPI_Op sum = values.dtype() == DType::bfloat16 ? bfloat16_sum_ : MPI_SUM;
+    return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum, ranks_, request);
+  });
 }
 
-void MpiCommunicator::all_gather(const Stream&, const Gather& gather, std::string_view phase) {
+void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std::string_view phase) {
   expect_host(gather.part);
   expect_host(gather.all);
   const int bytes = mpi_count(static_cast<std::int64_t>(gather.part.type.bytes()));
   require(gather.all.type.bytes() == gather.part.type.bytes() * static_cast<std::size_t>(size_),
           "all_gather: parts of ", gather.part.type, " from ", size_, " ranks don't make ", gather.all.type);
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallgather(gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes, MPI_BYTE, ranks_, &request),
-        "MPI_Iallgather", phase);
-  finish(request, "MPI_Iallgather", phase);
+  if (bytes == 0) return;
+  start(gather.all.data, "MPI_Iallgather", phase, [&](MPI_Request* request) {
+    return MPI_Iallgather(gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes, MPI_BYTE, ranks_,
+                          request);
+  });
+}
+
+void MpiCommunicator::wait(const Stream&, const TensorView& result) {
+  if (result.type.bytes() > 0) finish(result.data);
 }
 
 void MpiCommunicator::broadcast(const Stream&, const Broadcast& broadcast, std::string_view phase) {
   expect_host(broadcast.values);
   const int bytes = mpi_count(static_cast<std::int64_t>(broadcast.values.type.bytes()));
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_, &request), "MPI_Ibcast",
-        phase);
-  finish(request, "MPI_Ibcast", phase);
+  if (bytes == 0) return;
+  start(broadcast.values.data, "MPI_Ibcast", phase, [&](MPI_Request* request) {
+    return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_, request);
+  });
+  finish(broadcast.values.data);
 }
 
 }  // namespace
@@ -196,6 +293,7 @@ std::unique_ptr<Communicator> join_mpi(const MpiOptions& options) {
 }
 
 void abandon_mpi(int status) {
+  const std::unique_lock lock(mpi_mutex());
   int initialized = 0, finalized = 0;
   MPI_Initialized(&initialized);
   MPI_Finalized(&finalized);

@@ -172,6 +172,13 @@ class Op {
   /// planner then lets their producers write there. Empty for every other op.
   virtual std::vector<std::size_t> packing_offsets() const { return {}; }
 
+  /// Whether the op starts something that goes on while others run: start_early() then moves it and what it
+  /// needs to where its inputs are there.
+  virtual bool starts_early() const { return false; }
+  /// Whether the op makes one value for all parts of a batch, from an input of each: join_parts() then keeps
+  /// one of them, which reads what comes from all graphs. Until then it has the input of its own graph.
+  virtual bool joins_parts() const { return false; }
+
   /// Fusion: this op followed by `consumer`, whose input `input` is this op's output `output`, as one op. Its
   /// inputs are this op's, then the consumer's others; its outputs are this op's with `output` replaced by
   /// the consumer's only output. Null if there is no such op; it need not look at types: a fused op whose

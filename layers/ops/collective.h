@@ -2,14 +2,14 @@
 
 #include <string>
 
-#include "core/comm/communicator.h"
+#include "core/comm/batch_shard.h"
 #include "core/graph/op.h"
 
 namespace slipway {
 
-/// The sum of a value over all ranks: float32, float64, int64, of any layout. Every rank must run it. It has
-/// no gradient: what is differentiated is the part of the loss that one rank contributes, and gradients are
-/// summed where they are used.
+/// The sum of a value over all ranks: float32, float64, bfloat16, int64, of any layout. Every rank must run
+/// it. It has no gradient: what is differentiated is the part of the loss that one rank contributes, and
+/// gradients are summed where they are used.
 class AllReduce : public Op {
  public:
   /// `phase` names the value in errors; `ranks` must outlive the op.
@@ -27,19 +27,61 @@ class AllReduce : public Op {
   std::string phase_;
 };
 
-/// The values of all ranks, [ranks, as the input], in the order of ranks.
-class AllGather : public Op {
+/// The first half of AllReduce: its output is on its way until FinishAllReduce, which alone may read it.
+class StartAllReduce : public Op {
  public:
-  AllGather(Communicator& ranks, std::string phase) : ranks_(&ranks), phase_(std::move(phase)) {}
+  StartAllReduce(Communicator& ranks, std::string phase) : ranks_(&ranks), phase_(std::move(phase)) {}
 
-  std::string_view name() const override { return "all_gather"; }
+  std::string_view name() const override { return "start_all_reduce"; }
   std::string attributes() const override { return phase_; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void run(OpContext& context) const override;
+  std::vector<InPlace> in_place() const override { return {{.output = 0, .input = 0}}; }
+  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+  bool starts_early() const override { return true; }
 
  private:
   Communicator* ranks_;
   std::string phase_;
 };
+
+/// The second half.
+class FinishAllReduce : public Op {
+ public:
+  explicit FinishAllReduce(Communicator& ranks) : ranks_(&ranks) {}
+
+  std::string_view name() const override { return "finish_all_reduce"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<InPlace> in_place() const override {
+    return {{.output = 0, .input = 0, .rule = InPlace::Rule::required}};
+  }
+  LayoutRule layout_rule() const override { return LayoutRule::elementwise; }
+
+ private:
+  Communicator* ranks_;
+};
+
+/// The values of all parts of a batch, [parts, as the input], in their order; it reads those of this rank.
+class GatherParts : public Op {
+ public:
+  GatherParts(const BatchShard& shard, std::string phase)
+      : ranks_(&shard.ranks), rank_parts_(shard.rank_parts), phase_(std::move(phase)) {}
+
+  std::string_view name() const override { return "gather_parts"; }
+  std::string attributes() const override { return phase_; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::unique_ptr<OpState> prepare(PrepareContext& context) const override;
+  void run(OpContext& context) const override;
+  bool joins_parts() const override { return true; }
+
+ private:
+  Communicator* ranks_;
+  int rank_parts_;
+  std::string phase_;
+};
+
+/// The op that sums a value over all parts of a batch: AllReduce, or OrderedSum.
+OpPtr sum_over_parts(const BatchShard& shard, const std::string& phase);
 
 }  // namespace slipway

@@ -9,7 +9,7 @@
 namespace slipway {
 namespace {
 
-/// (dy, x, mean, variance) -> [2, channels]: of this rank's rows, sum dy and sum dy (x - mean) rstd, which
+/// (dy, x, mean, variance) -> [2, channels]: of this part's rows, sum dy and sum dy (x - mean) rstd, which
 /// are dshift and dscale.
 class BatchNormSums : public Op {
  public:
@@ -103,7 +103,7 @@ std::vector<ValueType> MergeMoments::infer(std::span<const ValueType> inputs) co
   const ValueType& moments = inputs[0];
   require((moments.dtype == DType::float32 || moments.dtype == DType::float64) && moments.shape.rank() == 3 &&
               moments.shape[1] == 2,
-          name(), ": expects moments [ranks, 2, channels], got ", moments);
+          name(), ": expects moments [parts, 2, channels], got ", moments);
   const ValueType channels(moments.dtype, Shape{moments.shape[2]});
   for (int i = 1; i < 3; ++i)
     require(inputs[static_cast<std::size_t>(i)] == channels, name(), ": input ", i, " must be ", channels,
@@ -137,7 +137,7 @@ std::vector<Value> SyncedBatchNorm::vjp(VjpContext& context) const {
   const Value dy = context.gradient(), x = context.input(0), mean = context.input(3),
               variance = context.input(4);
   const Value own = context.add(BatchNormSums(options().epsilon), {dy, x, mean, variance});
-  const Value all = context.add(AllReduce(*ranks_, "the gradient of a batch normalisation"), {own});
+  const Value all = context.add(sum_over_parts(shard_, "the gradient of a batch normalisation"), {own});
   const Value dx = context.add(SyncedInputGradient(options().epsilon, values_),
                                {dy, x, context.input(1), mean, variance, all});
   const std::int64_t channels = context.type(mean).shape[0];
@@ -151,15 +151,15 @@ SyncedBatchNormOutputs add_synced_batch_norm(Graph& graph, const BatchShard& sha
                                              const BatchNormOptions& options,
                                              const std::vector<Value>& inputs, const std::string& name) {
   const Shape& x = graph.type(inputs[0]).shape;
-  require(x[0] == shard.size(), "batch_norm: the input has ", x[0], " rows, this rank has ", shard.size());
+  require(x[0] == shard.size(), "batch_norm: the input has ", x[0], " rows, this part has ", shard.size());
   const std::int64_t pixels = x.elements(2, x.rank());
   const Value own = graph.add(BatchMoments(), {inputs[0]}, name);
-  const Value all = graph.add(AllGather(shard.ranks, "the statistics of a batch normalisation"), {own}, name);
+  const Value all = graph.add(GatherParts(shard, "the statistics of a batch normalisation"), {own}, name);
   const std::vector<Value> merged =
       graph.add_all(MergeMoments({.samples = shard.samples, .pixels = pixels, .momentum = options.momentum}),
                     {all, inputs[3], inputs[4]}, name);
   const Value y = graph.add(
-      SyncedBatchNorm(options, shard.ranks, shard.samples * pixels),
+      SyncedBatchNorm(options, shard, shard.samples * pixels),
       {inputs[0], inputs[1], inputs[2], merged[MergeMoments::kMean], merged[MergeMoments::kVariance]}, name);
   return {y, merged[MergeMoments::kRunningMean], merged[MergeMoments::kRunningVariance]};
 }

@@ -5,7 +5,7 @@
 
 namespace slipway {
 
-/// The statistics of this rank's part of a batch: x [batch, channels, ...] -> [2, channels], the mean of each
+/// The statistics of a part of a batch: x [batch, channels, ...] -> [2, channels], the mean of each
 /// channel and its values' squared distances from it, summed.
 class BatchMoments : public Op {
  public:
@@ -16,8 +16,8 @@ class BatchMoments : public Op {
   LayoutRule layout_rule() const override { return LayoutRule::channels; }
 };
 
-/// The statistics of the whole batch from those of all ranks:
-///   inputs  moments [ranks, 2, channels], running mean, running variance [channels]
+/// The statistics of the whole batch from those of all parts:
+///   inputs  moments [parts, 2, channels], running mean, running variance [channels]
 ///   outputs mean and biased variance [channels], and the updated running statistics, which are the inputs'
 ///   memory.
 class MergeMoments : public Op {
@@ -40,23 +40,23 @@ class MergeMoments : public Op {
   Options options_;
 };
 
-/// Normalises this rank's part of a batch by statistics of the whole batch, on which the other parts depend
+/// Normalises a part of a batch by statistics of the whole batch, on which the other parts depend
 /// as well: inputs and output as BatchNormInference, into which fusion turns it.
 class SyncedBatchNorm : public BatchNormInference {
  public:
   /// `values`: of one channel, in the whole batch.
-  SyncedBatchNorm(const BatchNormOptions& options, Communicator& ranks, std::int64_t values)
-      : BatchNormInference(options), ranks_(&ranks), values_(values) {}
+  SyncedBatchNorm(const BatchNormOptions& options, const BatchShard& shard, std::int64_t values)
+      : BatchNormInference(options), shard_(shard), values_(values) {}
 
   std::string_view name() const override { return "synced_batch_norm"; }
   std::vector<Value> vjp(VjpContext& context) const override;
 
  private:
-  Communicator* ranks_;
+  BatchShard shard_;
   std::int64_t values_;
 };
 
-/// Appends batch normalisation by the statistics of all ranks' parts; inputs and outputs as
+/// Appends batch normalisation by the statistics of all parts; inputs and outputs as
 /// BatchNormTraining, without mean and rstd.
 struct SyncedBatchNormOutputs {
   Value y, running_mean, running_variance;

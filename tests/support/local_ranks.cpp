@@ -1,10 +1,14 @@
 #include "tests/support/local_ranks.h"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace slipway::test {
@@ -53,16 +57,31 @@ std::size_t bytes_of(const TensorView& view) {
 
 void sum_up(const Meeting::Views& ranks) {
   const TensorView& total = ranks[0][0];
-  visit_dtype(total.dtype(), [&]<class T>() {
-    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
-      const std::size_t count = bytes_of(total) / sizeof(T);
-      for (std::size_t r = 1; r < ranks.size(); ++r) {
-        require(ranks[r][0].type == total.type, "all_reduce: ranks bring ", ranks[r][0].type, " and ",
-                total.type);
-        for (std::size_t i = 0; i < count; ++i) total.pointer<T>()[i] += ranks[r][0].pointer<T>()[i];
-      }
+  for (const std::vector<TensorView>& each : ranks)
+    require(each[0].type == total.type, "all_reduce: ranks bring ", each[0].type, " and ", total.type);
+  const auto add = [&]<class T, class Sum>() {
+    for (std::size_t i = 0; i < bytes_of(total) / sizeof(T); ++i) {
+      Sum sum{};
+      for (const std::vector<TensorView>& each : ranks) sum += static_cast<Sum>(each[0].pointer<T>()[i]);
+      total.pointer<T>()[i] = static_cast<T>(sum);
     }
-  });
+  };
+  switch (total.dtype()) {
+    case DType::float32:
+      add.operator()<float, float>();
+      break;
+    case DType::float64:
+      add.operator()<double, double>();
+      break;
+    case DType::bfloat16:
+      add.operator()<bfloat16, float>();
+      break;
+    case DType::int64:
+      add.operator()<std::int64_t, std::int64_t>();
+      break;
+    default:
+      throw Error(text("all_reduce: cannot sum ", total.type));
+  }
   if (bytes_of(total) == 0) return;  // there may be no memory
   for (std::size_t r = 1; r < ranks.size(); ++r) std::memcpy(ranks[r][0].data, total.data, bytes_of(total));
 }
@@ -76,27 +95,60 @@ void put_together(const Meeting::Views& ranks) {
   }
 }
 
+/// Takes the values of an exchange away when it starts, so that a result that is read too early is wrong, and
+/// exchanges them when they are waited for.
 class LocalCommunicator final : public Communicator {
  public:
   LocalCommunicator(Meeting& meeting, int rank, int size) : meeting_(meeting), rank_(rank), size_(size) {}
+  ~LocalCommunicator() override { EXPECT_TRUE(started_.empty() || std::uncaught_exceptions() > 0); }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  void all_reduce(const Stream&, const TensorView& values, std::string_view) override {
-    meeting_.attend(rank_, {values}, sum_up);
+  void start_all_reduce(const Stream&, const TensorView& values, std::string_view) override {
+    start(values, values, sum_up);
   }
-  void all_gather(const Stream&, const Gather& gather, std::string_view) override {
-    meeting_.attend(rank_, {gather.part, gather.all}, put_together);
+  void start_all_gather(const Stream&, const Gather& gather, std::string_view) override {
+    start(gather.part, gather.all, put_together);
+  }
+  void wait(const Stream&, const TensorView& result) override {
+    const auto found = std::find_if(started_.begin(), started_.end(), [&](const Started& one) {
+      return one.result.data == result.data && one.result.type == result.type;
+    });
+    ASSERT_NE(found, started_.end()) << "no exchange with these values was started";
+    const Started started = std::move(*found);
+    started_.erase(found);
+    std::vector<TensorView> views = {started.part};
+    if (started.exchange == put_together) views.push_back(result);
+    meeting_.attend(rank_, views, started.exchange);
+    if (started.exchange == sum_up) copy(started.part, result);
   }
   void broadcast(const Stream&, const Broadcast& broadcast, std::string_view) override {
     meeting_.attend(rank_, {broadcast.values}, [root = broadcast.root](const Meeting::Views& ranks) {
       const TensorView& from = ranks[static_cast<std::size_t>(root)][0];
-      for (const std::vector<TensorView>& to : ranks) std::memmove(to[0].data, from.data, bytes_of(from));
+      for (const std::vector<TensorView>& to : ranks) copy(from, to[0]);
     });
   }
 
  private:
+  using Exchange = void (*)(const Meeting::Views&);
+  struct Started {
+    TensorView result;
+    Tensor part;
+    Exchange exchange;
+  };
+
+  void start(const TensorView& part, const TensorView& result, Exchange exchange) {
+    Tensor taken(part.type);
+    copy(part, taken);
+    if (bytes_of(result) > 0) std::memset(result.data, 0xff, bytes_of(result));
+    started_.push_back({result, std::move(taken), exchange});
+  }
+  static void copy(const TensorView& from, const TensorView& to) {
+    if (bytes_of(from) > 0) std::memmove(to.data, from.data, bytes_of(from));
+  }
+
   Meeting& meeting_;
   int rank_, size_;
+  std::vector<Started> started_;
 };
 
 }  // namespace

@@ -40,7 +40,7 @@ class ExportVerb : public Verb {
     }
     const TrainedModel trained(model_);
     const ExportBundle bundle = export_bundle(
-        trained, directory_, {.threads = threads_, .deterministic = trained.config().deterministic});
+        trained, directory_, {.threads = threads_, .deterministic = trained.config().is_deterministic()});
     report(trained, bundle);
     return 0;
   }

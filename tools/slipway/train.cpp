@@ -146,6 +146,9 @@ class TrainVerb : public Verb {
   void check_ranks(const RunConfig& config) const {
     const TrainConfig& train = config.train;
     if (!train.uneven_batches) check_batch_size(train.batch_size, ranks_->size(), text(train.where));
+    require_user(!config.fixes_parts() || train.virtual_shards % ranks_->size() == 0, text(train.where), ": ",
+                 ranks_->size(), " ranks do not divide virtual_shards ", train.virtual_shards,
+                 ", as `deterministic: ranks` expects");
   }
 
   void resume(Trainer& trainer, TrainingProgram& program, const Project& project,

@@ -43,7 +43,7 @@ Model::Evaluation Model::evaluation(const Options& options) const {
   Value loss = model.loss;
   if (options.shard) {
     model.graph.output(kContribution, loss);
-    loss = model.graph.add(AllReduce(options.shard->ranks, "the loss"), {loss}, "loss");
+    loss = model.graph.add(sum_over_parts(*options.shard, "the loss"), {loss}, "loss");
   }
   model.graph.output("loss", loss);
   model.graph.output("output", model.output);

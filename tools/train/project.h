@@ -30,7 +30,7 @@ class Project {
   Compute::Options compute(Tuner* tuner = nullptr) const {
     return {.device = config_.device,
             .threads = threads_,
-            .deterministic = config_.deterministic,
+            .deterministic = config_.is_deterministic(),
             .matrix_precision = matrix_precision(parse_precision(config_.precision)),
             .tuner = tuner};
   }

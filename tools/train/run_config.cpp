@@ -1,5 +1,6 @@
 #include "tools/train/run_config.h"
 
+#include <bit>
 #include <filesystem>
 
 #include "core/base/config_blocks.h"
@@ -50,6 +51,15 @@ void TrainConfig::fields(FieldVisitor& visit) {
       {.help =
            "of several ranks, some may have one sample of a batch more than others; by default batch_size "
            "must divide by their number"});
+  visit.field(
+      "virtual_shards", virtual_shards,
+      {.help = "with `deterministic: ranks`, parts of a batch over which is summed in a fixed order: a "
+               "power of two",
+       .min = 1,
+       .max = 1024});
+  visit.field("wire", wire,
+              {.help = "in what ranks send each other gradients: float32, or bfloat16, half the bytes",
+               .choices = {"float32", "bfloat16"}});
   visit.field("optimizer", optimizer, {.help = "how gradients change parameters", .required = true});
   visit.field("schedule", schedule,
               {.help = "how the learning rate changes over the steps; by default it doesn't"});
@@ -82,8 +92,11 @@ void TrainConfig::fields(FieldVisitor& visit) {
 void RunConfig::fields(FieldVisitor& visit) {
   visit.field("name", name, {.help = "name of the run and its directory; by default the file's name"});
   visit.field("seed", seed, {.help = "of everything random", .min = 0});
-  visit.field("deterministic", deterministic,
-              {.help = "the same bits for every number of threads, at some cost"});
+  visit.field(
+      "deterministic", deterministic,
+      {.help = "true: the same bits for every number of threads, at some cost; ranks: for every number "
+               "of ranks that divides virtual_shards, too",
+       .choices = {"false", "true", "ranks"}});
   visit.field("device", device,
               {.help = "where to compute: cpu, cuda, cuda:N, or auto, the first GPU if there is one"});
   visit.field(
@@ -126,6 +139,15 @@ RunConfig read(const ConfigNode& root, const std::string& default_name, ConfigEr
     errors.add(config.data.split.where,
                "split holds validation samples out of train, but `validation` is given too; "
                "expected one of the two");
+  }
+  if (!std::has_single_bit(static_cast<std::uint64_t>(config.train.virtual_shards))) {
+    errors.add(config.train.where,
+               text("virtual_shards is ", config.train.virtual_shards, ", expected a power of two"));
+  }
+  if (config.fixes_parts() && config.train.wire != "float32") {
+    errors.add(config.train.where,
+               text("wire: ", config.train.wire,
+                    " rounds sums of ranks, expected float32 with `deterministic: ranks`"));
   }
   if (!config.train.schedule) config.train.schedule = Slot<Schedule>("constant");
   return config;

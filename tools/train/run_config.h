@@ -60,6 +60,8 @@ class TrainConfig : public Component {
   std::int64_t accumulate = 1;
   bool drop_last = false;
   bool uneven_batches = false;
+  std::int64_t virtual_shards = 8;
+  std::string wire = "float32";
   Slot<Optimizer> optimizer;
   Slot<Schedule> schedule;
   double clip_norm = 0;  // 0: no clipping
@@ -84,7 +86,9 @@ class RunConfig : public Component {
  public:
   std::string name;  // of the run; "": the file's name
   std::int64_t seed = 1;
-  bool deterministic = false;
+  std::string deterministic = "false";
+  bool is_deterministic() const { return deterministic != "false"; }
+  bool fixes_parts() const { return deterministic == "ranks"; }  // BatchShard::Parts
   std::string device = "auto";
   std::string precision = "float32";  // see Precision
   SourcePosition precision_where;

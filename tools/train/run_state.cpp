@@ -21,7 +21,9 @@ std::vector<Entry> entries_of(const TrainingProgram& program) {
   const VariableArena& arena = program.arena();
   std::vector<Entry> entries;
   for (const std::string& name : variables.names()) {
-    if (name == TrainingProgram::kParameters || StepState::owns(name)) continue;
+    if (name == TrainingProgram::kParameters || TrainingProgram::is_accumulated(name) ||
+        StepState::owns(name))
+      continue;
     const Tensor& tensor = variables[name];
     if (program.is_parameter(name))
       entries.push_back({name, &Checkpoint::parameters, tensor});

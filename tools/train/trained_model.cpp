@@ -43,7 +43,7 @@ TrainedModel::TrainedModel(const std::string& path)
 Compute::Options TrainedModel::compute(const std::string& device, int threads) const {
   return {.device = device.empty() ? config_.device : device,
           .threads = threads,
-          .deterministic = config_.deterministic,
+          .deterministic = config_.is_deterministic(),
           .matrix_precision = matrix_precision(parse_precision(config_.precision))};
 }
 

@@ -6,11 +6,11 @@
 
 #include "core/base/glob.h"
 #include "core/base/nearest.h"
+#include "core/comm/single.h"
 #include "core/graph/autograd.h"
 #include "core/graph/passes/passes.h"
 #include "core/graph/passes/recompute.h"
 #include "core/runtime/step_state.h"
-#include "layers/ops/collective.h"
 #include "layers/ops/pack.h"
 #include "layers/ops/structural.h"
 #include "optim/accumulation.h"
@@ -22,6 +22,7 @@ namespace {
 
 constexpr const char* kGradientPrefix = "gradient:";
 constexpr const char* kLoss = "loss";
+constexpr const char* kOutput = "output";
 constexpr const char* kGradientNorm = "gradient_norm";
 
 /// A pattern that freezes nothing is a typing mistake.
@@ -78,7 +79,9 @@ TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::
                                  Communicator* ranks)
     : model_(model),
       stream_(stream),
-      ranks_(ranks),
+      alone_(!ranks && model.config().fixes_parts() ? single_rank() : nullptr),
+      ranks_(alone_ ? alone_.get() : ranks),
+      parts_(model.config().fixes_parts() ? BatchShard::Parts::fixed : BatchShard::Parts::ranks),
       precision_(parse_precision(model.config().precision)),
       variables_(stream),
       readback_(stream, Readback::kAlignment * static_cast<std::size_t>(model.config().train.accumulate)) {
@@ -88,24 +91,20 @@ TrainingProgram::TrainingProgram(const Model& model, const Stream& stream, std::
     remembered_.push_back({variables_[name], variables_[name].clone()});
 }
 
-std::vector<Value> TrainingProgram::arena_variables(const Graph& graph) const {
-  std::vector<Value> values;
-  for (const VariableArena::Member& member : arena_.members) values.push_back(graph.find(member.name));
-  return values;
-}
-
-std::optional<BatchShard> TrainingProgram::shard(std::int64_t batch_size) const {
+std::optional<BatchShard> TrainingProgram::shard(std::int64_t batch_size, BatchShard::Parts parts) const {
   if (!ranks_) return std::nullopt;
-  return BatchShard{.ranks = *ranks_, .samples = batch_size};
+  BatchShard shard{.ranks = *ranks_, .samples = batch_size, .parts = parts};
+  if (parts == BatchShard::Parts::fixed)
+    shard.rank_parts = static_cast<int>(model_.config().train.virtual_shards) / ranks_->size();
+  return shard;
 }
 
-TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_size, Fusion fusion) {
-  const std::optional<BatchShard> part = shard(batch_size);
-  const Model::Options options{
-      .mode = Mode::training, .batch_size = batch_size, .shard = part ? &*part : nullptr};
+/// Forward and backward of the whole batch or of a part of it, with an output for each gradient.
+Graph TrainingProgram::build_part(std::int64_t batch_size, const BatchShard* part) {
+  const Model::Options options{.mode = Mode::training, .batch_size = batch_size, .shard = part};
   Model::Evaluation model = model_.evaluation(options);
   model.graph = in_precision(std::move(model.graph), precision_);
-  model.loss = ranks_ ? model.graph.drop_output(Model::kContribution) : model.graph.outputs().at(kLoss);
+  model.loss = part ? model.graph.drop_output(Model::kContribution) : model.graph.outputs().at(kLoss);
   for (const Node& node : model.graph.nodes()) {
     if (node.kind != NodeKind::variable || StepState::owns(node.name)) continue;
     (node.variable.trainable ? parameters_ : model_state_).insert(node.name);
@@ -121,13 +120,34 @@ TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_siz
     if (gradient[i])
       model.graph.output(kGradientPrefix + model.graph.node(trained[i].node).name, gradient[i]);
   }
-  Graph graph = optimize(std::move(model.graph), stream_, variables_, fusion);
+  return std::move(model.graph);
+}
 
+TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_size, Fusion fusion,
+                                                          BatchShard::Parts parts) {
+  std::optional<BatchShard> part = shard(batch_size, parts);
+  std::vector<Graph> graphs;
+  do {
+    graphs.push_back(build_part(batch_size, part ? &*part : nullptr));
+  } while (part && ++part->part < part->rank_parts);
+  Graph graph = join_parts(graphs);
+  const int count = static_cast<int>(graphs.size());
+  for (int i = 1; i < count; ++i) {
+    for (const char* name : {kLoss, kOutput}) graph.drop_output(part_name(name, i));
+  }
+  Backward backward{.graph = optimize(std::move(graph), stream_, variables_, fusion), .gradients = {}};
+  for (int i = 0; i < count; ++i) backward.gradients.push_back(arena_gradients(backward.graph, i));
+  return backward;
+}
+
+/// The gradients of a part, in the layouts of their variables; they are no longer outputs. The first ones lay
+/// out the arena.
+Gradients TrainingProgram::arena_gradients(Graph& graph, int part) {
   std::vector<std::pair<Value, Value>> pairs;  // gradient, variable
   const std::map<std::string, Value> outputs = graph.outputs();
-  for (const auto& [name, value] : outputs) {
-    if (!name.starts_with(kGradientPrefix)) continue;
-    pairs.emplace_back(graph.drop_output(name), graph.find(name.substr(std::string(kGradientPrefix).size())));
+  for (const std::string& parameter : parameters_) {
+    const std::string name = part_name(kGradientPrefix + parameter, part);
+    if (outputs.contains(name)) pairs.emplace_back(graph.drop_output(name), graph.find(parameter));
   }
   std::sort(pairs.begin(), pairs.end());  // the order in which backward finishes them
   if (arena_.members.empty()) {
@@ -136,35 +156,50 @@ TrainingProgram::Backward TrainingProgram::build_backward(std::int64_t batch_siz
     arena_ = VariableArena::plan(graph, kParameters, order);
     variables_.allocate(arena_, graph);
   }
-  std::vector<Value> parts;
-  for (const Value variable : arena_variables(graph)) {
+  Gradients gradients;
+  for (const VariableArena::Member& member : arena_.members) {
+    const Value variable = graph.find(member.name);
     const auto found =
         std::find_if(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.second == variable; });
-    Value part = found->first;
+    Value gradient = found->first;
     const Layout& layout = graph.type(variable).layout;
-    if (graph.type(part).layout != layout) {
-      part = graph.add(structural_ops().reorder(layout), {part}, graph.node(variable.node).name + ".grad");
-      graph.set_layout(part, layout);
+    if (graph.type(gradient).layout != layout) {
+      gradient = graph.add(structural_ops().reorder(layout), {gradient}, member.name + ".grad");
+      graph.set_layout(gradient, layout);
     }
-    parts.push_back(part);
+    gradients.push_back(gradient);
   }
-  return {std::move(graph), std::move(parts)};
+  return gradients;
 }
 
 Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
-  Backward backward = build_backward(batch_size, Fusion::on);
-  add_update(backward.graph, phase, pack(backward));
+  Backward backward = build_backward(batch_size, Fusion::on, parts_);
+  add_update(backward.graph, phase, add_gradient(backward, shard(batch_size, parts_), phase));
   variables_.allocate(backward.graph);
-  Graph graph = recomputed(backward.graph, model_.config().train);
+  Graph graph = recomputed(start_early(backward.graph), model_.config().train);
   pack_figures(graph);
   return graph;
 }
 
-/// The gradients in the order of the arena.
-Value TrainingProgram::pack(Backward& backward) const {
-  std::vector<std::int64_t> offsets;
-  for (const VariableArena::Member& member : arena_.members) offsets.push_back(member.offset);
-  return backward.graph.add(Pack(arena_.dtype, offsets, arena_.elements), backward.gradients, "gradients");
+/// The gradient of the step so far, of all ranks; none where more batches follow.
+Value TrainingProgram::add_gradient(Backward& backward, const std::optional<BatchShard>& shard, Phase phase) {
+  Graph& graph = backward.graph;
+  const TrainConfig& config = model_.config().train;
+  const auto accumulated = [&](const std::string& name, Value gradient) {
+    if (config.accumulate == 1) return gradient;
+    return accumulate(
+        graph, graph.variable({.name = name, .dtype = arena_.dtype, .shape = graph.type(gradient).shape}),
+        gradient);
+  };
+  if (!shard) return accumulated(kAccumulated, pack_gradients(graph, arena_, backward.gradients[0]));
+  const GradientExchange exchange(arena_, *shard, config.wire == "bfloat16" ? DType::bfloat16 : arena_.dtype);
+  if (shard->parts == BatchShard::Parts::fixed)  // the order of sums, too, must not depend on the ranks
+    return accumulated(kAccumulated, exchange.ordered_sum(graph, backward.gradients));
+  const std::vector<Value> buckets =
+      exchange.prepare(graph, backward.gradients[0], [&](std::size_t bucket, Value gradient) {
+        return accumulated(text(kAccumulated, '.', bucket), gradient);
+      });
+  return phase == Phase::accumulate ? Value{} : exchange.sum(graph, buckets);
 }
 
 void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
@@ -174,13 +209,11 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
   };
   Value loss = graph.outputs().at(kLoss);
   if (config.accumulate > 1) {
-    total = accumulate(graph, flat(kAccumulated), total);
     // A loss that is not finite may have a gradient that is; nobody looks at it before the update.
     loss = accumulate(graph, graph.variable({.name = kAccumulatedLoss, .dtype = DType::float32, .shape = {}}),
                       loss);
     if (phase == Phase::accumulate) return;
   }
-  if (ranks_) total = graph.add(AllReduce(*ranks_, "the gradient"), {total}, "gradients");
   ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = loss};
   if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
   const std::optional<LossScaling> scaling = loss_scaling(graph);
@@ -203,7 +236,9 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
   }
   if (scaling) scaling->adjust(clipped.scale);
   if (config.accumulate > 1) {
-    for (const char* sum : {kAccumulated, kAccumulatedLoss}) set_zero(graph, graph.find(sum));
+    for (const VariableUpdate& update : std::vector(graph.updates())) {
+      if (is_accumulated(graph.node(update.variable.node).name)) set_zero(graph, update.variable);
+    }
   }
 }
 
@@ -228,9 +263,22 @@ Executor& TrainingProgram::executor(std::int64_t batch_size, Phase phase) {
   return *found;
 }
 
-void TrainingProgram::bind(Executor& executor, std::span<const TensorView> batch) const {
+/// Each part of the batch that this rank has gets its rows.
+void TrainingProgram::bind(Executor& executor, std::span<const TensorView> batch, std::int64_t samples,
+                           BatchShard::Parts parts) const {
   const Schema& schema = model_.pipeline().batch();
-  for (std::size_t i = 0; i < schema.size(); ++i) executor.bind(schema[i].name, batch[i]);
+  std::optional<BatchShard> part = shard(samples, parts);
+  const std::int64_t first = part ? part->begin() : 0;
+  do {
+    for (std::size_t i = 0; i < schema.size(); ++i) {
+      if (part && part->rank_parts > 1) {
+        const std::int64_t begin = part->begin() - first;
+        executor.bind(part_name(schema[i].name, part->part), batch[i].slice(0, begin, begin + part->size()));
+      } else {
+        executor.bind(schema[i].name, batch[i]);
+      }
+    }
+  } while (part && ++part->part < part->rank_parts);
 }
 
 void TrainingProgram::remember_state() {
@@ -239,8 +287,8 @@ void TrainingProgram::remember_state() {
 
 void TrainingProgram::undo_step() {
   for (const auto& [variable, before] : remembered_) enqueue_copy(stream_, before, variable);
-  for (const char* sum : {kAccumulated, kAccumulatedLoss}) {
-    if (variables_.contains(sum)) enqueue_zeros(stream_, variables_[sum]);
+  for (const std::string& name : variables_.names()) {
+    if (is_accumulated(name)) enqueue_zeros(stream_, variables_[name]);
   }
   within_step_ = false;
 }
@@ -249,7 +297,7 @@ void TrainingProgram::enqueue(std::span<const TensorView> batch, Phase phase, st
   if (!within_step_) remember_state();
   within_step_ = phase == Phase::accumulate;
   last_ = &executor(samples, phase);
-  bind(*last_, batch);
+  bind(*last_, batch, samples, parts_);
   last_->run();
   figures_.push_back(readback_.enqueue(last_->output(kFigures)));
 }
@@ -275,10 +323,11 @@ TrainingProgram::Result TrainingProgram::run(const std::vector<Tensor>& batch, P
 
 std::optional<NonFinite> TrainingProgram::find_non_finite(const std::vector<Tensor>& batch,
                                                           std::int64_t samples) {
-  Backward backward = build_backward(samples, Fusion::off);
-  clip_by_norm(backward.graph, pack(backward), {.loss = backward.graph.outputs().at(kLoss)});
+  Backward backward = build_backward(samples, Fusion::off, BatchShard::Parts::ranks);
+  clip_by_norm(backward.graph, pack_gradients(backward.graph, arena_, backward.gradients[0]),
+               {.loss = backward.graph.outputs().at(kLoss)});
   Executor unfused(recomputed(backward.graph, model_.config().train), stream_, variables_);
-  bind(unfused, views(batch));
+  bind(unfused, views(batch), samples, BatchShard::Parts::ranks);
   return slipway::find_non_finite(unfused, batch[0].shape()[0]);
 }
 

@@ -13,6 +13,7 @@
 #include "core/runtime/variables.h"
 #include "data/loader.h"
 #include "optim/loss_scaling.h"
+#include "tools/train/gradient_exchange.h"
 #include "tools/train/model.h"
 #include "tools/train/non_finite.h"
 #include "tools/train/precision.h"
@@ -26,11 +27,13 @@ enum class Fusion { on, off };
 /// Parameters and gradients lie in flat arenas, in the order in which backward finishes the gradients.
 class TrainingProgram {
  public:
-  static constexpr const char* kParameters = "parameters";          // the arena of all trained parameters
-  static constexpr const char* kAccumulated = "train.accumulated";  // the sum of gradients of earlier batches
+  static constexpr const char* kParameters = "parameters";  // the arena of all trained parameters
+  /// The sums of earlier batches of a step: zero between steps.
+  static constexpr const char* kAccumulated = "train.accumulated";  // of gradients; or ".0", ".1": in buckets
   static constexpr const char* kFigures =
       "figures";  // an output: the loss and, of an update, the gradient's norm
-  static constexpr const char* kAccumulatedLoss = "train.accumulated_loss";  // and of their losses
+  static constexpr const char* kAccumulatedLoss = "train.accumulated_loss";
+  static bool is_accumulated(const std::string& variable) { return variable.starts_with(kAccumulated); }
 
   /// Builds for one batch size at once, so that all mistakes of the configuration show before training. With
   /// `ranks`, the program works on this rank's part of each batch; all ranks then do the same with theirs,
@@ -86,22 +89,26 @@ class TrainingProgram {
 
  private:
   struct Backward {
-    Graph graph;                   // forward and backward
-    std::vector<Value> gradients;  // of each member of the arena
+    Graph graph;                       // forward and backward
+    std::vector<Gradients> gradients;  // of each part of the batch that this rank has
   };
-  std::optional<BatchShard> shard(std::int64_t batch_size) const;
-  Backward build_backward(std::int64_t batch_size, Fusion fusion);
+  std::optional<BatchShard> shard(std::int64_t batch_size, BatchShard::Parts parts) const;
+  Graph build_part(std::int64_t batch_size, const BatchShard* part);
+  Backward build_backward(std::int64_t batch_size, Fusion fusion, BatchShard::Parts parts);
+  Gradients arena_gradients(Graph& graph, int part);
   Graph build(std::int64_t batch_size, Phase phase);
-  Value pack(Backward& backward) const;
+  Value add_gradient(Backward& backward, const std::optional<BatchShard>& shard, Phase phase);
   void add_update(Graph& graph, Phase phase, Value total);
   std::optional<LossScaling> loss_scaling(Graph& graph) const;
-  std::vector<Value> arena_variables(const Graph& graph) const;
-  void bind(Executor& executor, std::span<const TensorView> batch) const;
+  void bind(Executor& executor, std::span<const TensorView> batch, std::int64_t samples,
+            BatchShard::Parts parts) const;
   void remember_state();
 
   const Model& model_;
   Stream stream_;
-  Communicator* ranks_;  // or null
+  std::unique_ptr<Communicator> alone_;  // what ranks_ points to where parts are fixed and there are none
+  Communicator* ranks_;                  // or null
+  BatchShard::Parts parts_;
   Precision precision_;
   Variables variables_;
   VariableArena arena_;

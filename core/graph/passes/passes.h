@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/graph/graph.h"
 #include "core/graph/structural_ops.h"
@@ -33,5 +35,15 @@ Graph fuse_chains(const Graph& graph, const StructuralOps& ops);
 /// produced.
 Graph assign_layouts(const Graph& graph, const Stream& stream, const StructuralOps& ops,
                      const std::function<std::optional<Layout>(const std::string& variable)>& fixed);
+
+/// Makes one graph of several for parts of a batch, built alike: node by node side by side, the inputs and
+/// outputs of part i > 0 named "NAME#i". Variables, and whatever is computed from them alone, are there once;
+/// so is what joins the parts (Op::joins_parts), and all that depends on nothing else.
+Graph join_parts(const std::vector<Graph>& parts);
+std::string part_name(const std::string& name, int part);
+
+/// Moves ops that start something (Op::starts_early), and what leads to nothing but them, to where their
+/// inputs are there; everything else keeps its order.
+Graph start_early(const Graph& graph);
 
 }  // namespace slipway

@@ -30,14 +30,16 @@ TEST(Shard, PartsAreContiguousAndDifferByOneAtMost) {
 /// What every implementation has to do.
 void expect_collectives(Communicator& ranks) {
   const std::int64_t size = ranks.size(), rank = ranks.rank();
-  for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {
+  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::int64}) {
+    const std::int64_t largest = dtype == DType::bfloat16 ? 7 : 97;  // sums that it holds
     for (const std::int64_t count : {0, 1, 31, 33, 4099}) {
       std::vector<double> mine;
-      for (std::int64_t i = 0; i < count; ++i) mine.push_back(static_cast<double>(i % 97 * (rank + 1)));
+      for (std::int64_t i = 0; i < count; ++i) mine.push_back(static_cast<double>(i % largest * (rank + 1)));
       const Tensor values = Tensor::of(Shape{count}, mine).cast(dtype);
       ranks.all_reduce({}, values, "a test");
       for (std::int64_t i = 0; i < count; ++i)
-        ASSERT_EQ(values.at({i}), static_cast<double>(i % 97 * size * (size + 1) / 2)) << dtype << ' ' << i;
+        ASSERT_EQ(values.at({i}), static_cast<double>(i % largest * size * (size + 1) / 2))
+            << dtype << ' ' << i;
     }
   }
   for (const DType dtype : {DType::float32, DType::uint8}) {
@@ -46,6 +48,18 @@ void expect_collectives(Communicator& ranks) {
     ranks.all_gather({}, {part, all}, "a test");
     for (std::int64_t i = 0; i < size * 3; ++i)
       ASSERT_EQ(all.at({i / 3, i % 3}), static_cast<double>(i / 3 + 1));
+  }
+  // Several on their way, waited for in another order.
+  std::vector<Tensor> started;
+  for (std::int64_t i = 0; i < 5; ++i) {
+    started.push_back(Tensor::full(DType::float32, Shape{100'000}, static_cast<double>(i + rank)));
+    ranks.start_all_reduce({}, started.back(), "a test");
+  }
+  for (std::int64_t i = 5; i-- > 0;) {
+    const Tensor& values = started[static_cast<std::size_t>(i)];
+    ranks.wait({}, values);
+    for (const std::int64_t at : {0, 99'999})
+      ASSERT_EQ(values.at({at}), static_cast<double>(i * size + size * (size - 1) / 2));
   }
   for (int root = 0; root < ranks.size(); ++root) {
     const Tensor values = Tensor::full(DType::float64, Shape{5}, static_cast<double>(rank));
@@ -84,7 +98,7 @@ TEST_F(MpiRanks, DoWhatACommunicatorDoes) {
     ranks->all_reduce({}, Tensor(DType::uint8, Shape{3}), "bytes");
     ADD_FAILURE() << "bytes have no sum";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "all_reduce: expects float32, float64 or int64, got uint8");
+    EXPECT_STREQ(error.what(), "all_reduce: expects float32, float64, bfloat16 or int64, got uint8");
   }
 }
 
