@@ -79,6 +79,7 @@ class MpiCommunicator final : public Communicator {
     int code = MPI_SUCCESS;
     const char* call = "";
     std::string phase;
+    Clock::time_point start = Clock::now(), end = {};
   };
   using Start = std::function<int(MPI_Request*)>;
   void start(const void* result, const char* call, std::string_view phase, const Start& start);
@@ -150,7 +151,9 @@ void MpiCommunicator::check(int code, const char* call, std::string_view phase) 
 bool MpiCommunicator::test(Exchange& exchange) {
   int done = 0;
   if (exchange.code == MPI_SUCCESS) exchange.code = MPI_Test(&exchange.request, &done, MPI_STATUS_IGNORE);
-  return done != 0 || exchange.code != MPI_SUCCESS;
+  const bool ended = done != 0 || exchange.code != MPI_SUCCESS;
+  if (ended && exchange.end == Clock::time_point{}) exchange.end = Clock::now();
+  return ended;
 }
 
 /// Exchanges get on only while somebody asks MPI about them: this thread does, while another computes. It
@@ -182,7 +185,7 @@ void MpiCommunicator::start(const void* result, const char* call, std::string_vi
 /// Waits, but neither forever nor at full speed: ranks may share processors.
 void MpiCommunicator::finish(const void* result) {
   constexpr int kYields = 2000;
-  const Clock::time_point deadline = Clock::now() + options_.timeout;
+  const Clock::time_point called = Clock::now(), deadline = called + options_.timeout;
   for (int tries = 0;; ++tries) {
     {
       const std::unique_lock lock(mpi_mutex());
@@ -191,7 +194,10 @@ void MpiCommunicator::finish(const void* result) {
       if (test(found->second)) {
         const Exchange ended = std::move(found->second);
         exchanges_.erase(found);
-        return check(ended.code, ended.call, ended.phase);
+        check(ended.code, ended.call, ended.phase);
+        const std::chrono::duration<double> waited = Clock::now() - called;
+        if (options_.observe) options_.observe({ended.phase, ended.start, ended.end, waited.count()});
+        return;
       }
       if (tries >= kYields && Clock::now() >= deadline) {
         std::string missing;

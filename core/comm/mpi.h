@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,9 +12,17 @@ namespace slipway {
 /// The MPI library that this build is linked to: "Open MPI v4.1.4"; "" if it has none.
 std::string mpi_library();
 
+/// When an exchange went on, as this rank saw it.
+struct ExchangeTime {
+  std::string phase;
+  std::chrono::steady_clock::time_point start, end;
+  double waited = 0;  // seconds that this rank did nothing else
+};
+
 struct MpiOptions {
-  std::chrono::milliseconds timeout{30'000};     // how long a rank waits for the others in one call
-  std::chrono::milliseconds answer_time{2'000};  // how long, after that, it waits for signs of life
+  std::chrono::milliseconds timeout{30'000};              // how long a rank waits for the others in one call
+  std::chrono::milliseconds answer_time{2'000};           // how long, after that, it waits for signs of life
+  std::function<void(const ExchangeTime&)> observe = {};  // called for each exchange that was waited for
 };
 
 /// Connects this process with the others that a launcher has started: it and they are the ranks. On host

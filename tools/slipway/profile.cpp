@@ -4,6 +4,7 @@
 #include "core/io/atomic_file.h"
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
+#include "tools/train/launcher.h"
 #include "tools/train/project.h"
 #include "tools/train/step_profile.h"
 #include "tools/train/tuned_choices.h"
@@ -22,6 +23,8 @@ class ProfileVerb : public Verb {
            "On a GPU ops are timed by events, one by one and not as the CUDA graph that training replays; "
            "each "
            "is an NVTX range.\n"
+           "Started by mpirun, it measures rank 0 of several, and how much of their exchange of gradients "
+           "is hidden behind the backward pass.\n"
            "What --trace writes is for https://ui.perfetto.dev or chrome://tracing.\n\n"
            "Example:\n  slipway profile configs/mnist_cnn.yaml --steps 20 --trace mnist.json";
   }
@@ -38,16 +41,24 @@ class ProfileVerb : public Verb {
   }
 
   int run() override {
-    const std::unique_ptr<AtomicFile> file = open_trace();
+    const std::optional<LaunchedRank> launched = launched_rank(process_environment());
+    std::vector<ExchangeTime> exchanges;
+    const std::unique_ptr<Communicator> ranks = join_ranks(
+        launched, {.observe = [&](const ExchangeTime& exchange) { exchanges.push_back(exchange); }});
+    const bool leads = !ranks || ranks->rank() == 0;
+    const std::unique_ptr<AtomicFile> file = leads ? open_trace() : nullptr;
     const Project project(config_, assignments_, threads_);
     const RunConfig& config = project.config();
     TunedChoices choices;
-    Compute::Options options = project.compute(choices.tuner());
+    Compute::Options options = project.compute(ranks ? nullptr : choices.tuner());
     if (!device_.empty()) options.device = device_;
     const Compute compute(options);
+    require_user(!ranks || compute.stream().device.is_host(),
+                 "several ranks are measured on CPUs only, not on ", to_string(compute.stream().device),
+                 "; expected --device cpu");
     const std::shared_ptr<const Dataset> samples = project.source().part(DataSource::Part::train);
     const std::int64_t batch_size = std::min(config.train.batch_size, samples->size());
-    TrainingProgram program(project.model(), compute.stream(), batch_size);
+    TrainingProgram program(project.model(), compute.stream(), batch_size, ranks.get());
     choices.save();
     Loader loader(samples, project.source().pipeline(),
                   {.batch_size = batch_size,
@@ -56,10 +67,13 @@ class ProfileVerb : public Verb {
                    .mode = Mode::training,
                    .seed = static_cast<std::uint64_t>(config.seed),
                    .workers = static_cast<int>(config.data.workers),
-                   .held = 2});
+                   .held = 2,
+                   .shard = ranks ? ranks->shard() : Shard{}});
     ChromeTrace trace;
-    const StepProfile profile = profile_steps(program, project.model(), loader, compute.stream(),
-                                              {.steps = steps_, .trace = file ? &trace : nullptr});
+    const StepProfile profile = profile_steps(
+        program, project.model(), loader, compute.stream(),
+        {.steps = steps_, .trace = file ? &trace : nullptr, .exchanges = ranks ? &exchanges : nullptr});
+    if (!leads) return 0;
     std::cout << config_ << " on " << describe(compute.stream()) << ", "
               << config.train.accumulate * batch_size << " samples a step\n\n";
     write_profile(std::cout, profile, nodes_ ? ProfileRows::nodes : ProfileRows::ops);

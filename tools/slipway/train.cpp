@@ -68,7 +68,7 @@ class TrainVerb : public Verb {
   int run() override {
     const std::optional<LaunchedRank> launched = launched_rank(process_environment());
     const std::unique_ptr<Communicator> ranks =
-        join_ranks(launched, std::chrono::milliseconds(std::llround(timeout_ * 1000)));
+        join_ranks(launched, {.timeout = std::chrono::milliseconds(std::llround(timeout_ * 1000))});
     ranks_ = ranks.get();
     console_ = quiet_ ? ConsoleOutput::quiet : launched ? ConsoleOutput::plain : ConsoleOutput::shown;
     if (launched && threads_option_->count() == 0) threads_ = std::max(1, threads_ / launched->local_ranks);

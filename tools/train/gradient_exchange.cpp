@@ -10,11 +10,8 @@
 namespace slipway {
 namespace {
 
-constexpr const char* kPhase = "the gradient";
-constexpr const char* kName = "gradients";
-
 Value cast_unless(Graph& graph, Value value, DType dtype) {
-  return graph.type(value).dtype == dtype ? value : graph.add(Cast(dtype), {value}, kName);
+  return graph.type(value).dtype == dtype ? value : graph.add(Cast(dtype), {value}, kGradients);
 }
 
 }  // namespace
@@ -36,7 +33,7 @@ std::vector<GradientBucket> gradient_buckets(const VariableArena& arena) {
 Value pack_gradients(Graph& graph, const VariableArena& arena, const Gradients& gradients) {
   std::vector<std::int64_t> offsets;
   for (const VariableArena::Member& member : arena.members) offsets.push_back(member.offset);
-  return graph.add(Pack(arena.dtype, offsets, arena.elements), gradients, kName);
+  return graph.add(Pack(arena.dtype, offsets, arena.elements), gradients, kGradients);
 }
 
 GradientExchange::GradientExchange(const VariableArena& arena, const BatchShard& shard, DType wire)
@@ -49,7 +46,7 @@ Value GradientExchange::packed(Graph& graph, const GradientBucket& bucket, const
     offsets.push_back(arena_.members[i].offset - bucket.offset);
     members.push_back(gradients[i]);
   }
-  return graph.add(Pack(arena_.dtype, offsets, bucket.elements), std::move(members), kName);
+  return graph.add(Pack(arena_.dtype, offsets, bucket.elements), std::move(members), kGradients);
 }
 
 std::vector<Value> GradientExchange::prepare(Graph& graph, const Gradients& part,
@@ -63,10 +60,10 @@ std::vector<Value> GradientExchange::prepare(Graph& graph, const Gradients& part
 Value GradientExchange::sum(Graph& graph, const std::vector<Value>& buckets) const {
   std::vector<Value> sums;
   for (const Value bucket : buckets)
-    sums.push_back(
-        graph.add(StartAllReduce(shard_.ranks, kPhase), {cast_unless(graph, bucket, wire_)}, kName));
+    sums.push_back(graph.add(StartAllReduce(shard_.ranks, kGradientPhase),
+                             {cast_unless(graph, bucket, wire_)}, kGradients));
   for (Value& sum : sums)
-    sum = cast_unless(graph, graph.add(FinishAllReduce(shard_.ranks), {sum}, kName), arena_.dtype);
+    sum = cast_unless(graph, graph.add(FinishAllReduce(shard_.ranks), {sum}, kGradients), arena_.dtype);
   return together(graph, std::move(sums));
 }
 
@@ -75,18 +72,18 @@ Value GradientExchange::ordered_sum(Graph& graph, const std::vector<Gradients>& 
   for (const GradientBucket& bucket : buckets_) {
     std::vector<Value> packs;
     for (const Gradients& part : parts) packs.push_back(packed(graph, bucket, part));
-    started.push_back(graph.add_all(StartOrderedSum(shard_, kPhase), std::move(packs), kName));
+    started.push_back(graph.add_all(StartOrderedSum(shard_, kGradientPhase), std::move(packs), kGradients));
   }
   std::vector<Value> sums;
   for (const std::vector<Value>& sent : started)
-    sums.push_back(graph.add(FinishOrderedSum(shard_.ranks), sent, kName));
+    sums.push_back(graph.add(FinishOrderedSum(shard_.ranks), sent, kGradients));
   return together(graph, std::move(sums));
 }
 
 Value GradientExchange::together(Graph& graph, std::vector<Value> sums) const {
   std::vector<std::int64_t> offsets;
   for (const GradientBucket& bucket : buckets_) offsets.push_back(bucket.offset);
-  return graph.add(Pack(arena_.dtype, offsets, arena_.elements), std::move(sums), kName);
+  return graph.add(Pack(arena_.dtype, offsets, arena_.elements), std::move(sums), kGradients);
 }
 
 }  // namespace slipway

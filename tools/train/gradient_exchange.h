@@ -10,6 +10,11 @@
 
 namespace slipway {
 
+/// The name of the nodes that bring gradients together, the last of the backward pass.
+inline constexpr const char* kGradients = "gradients";
+/// What the ranks' exchange of them is called.
+inline constexpr const char* kGradientPhase = "the gradient";
+
 /// A contiguous range of the arena of gradients, which ranks exchange at once.
 struct GradientBucket {
   std::size_t begin = 0, end = 0;  // members

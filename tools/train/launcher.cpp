@@ -62,13 +62,13 @@ std::optional<LaunchedRank> launched_rank(const Environment& environment) {
 }
 
 std::unique_ptr<Communicator> join_ranks(const std::optional<LaunchedRank>& launched,
-                                         std::chrono::milliseconds timeout) {
+                                         const MpiOptions& options) {
   if (!launched || launched->ranks == 1) return nullptr;
   require_user(!mpi_library().empty(), launched->launcher, " has started ", launched->ranks,
                " processes, but this build has no MPI to connect them; expected one that was configured "
                "where Open MPI "
                "is installed, without -D SLIPWAY_MPI=off");
-  std::unique_ptr<Communicator> ranks = join_mpi({.timeout = timeout});
+  std::unique_ptr<Communicator> ranks = join_mpi(options);
   require_user(ranks->rank() == launched->rank && ranks->size() == launched->ranks, launched->launcher,
                " calls this process rank ", launched->rank, " of ", launched->ranks, ", ", mpi_library(),
                " calls it rank ", ranks->rank(), " of ", ranks->size(),

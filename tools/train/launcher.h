@@ -1,12 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "core/comm/communicator.h"
+#include "core/comm/mpi.h"
 
 namespace slipway {
 
@@ -30,7 +29,7 @@ std::optional<LaunchedRank> launched_rank(const Environment& environment);
 /// Connects this process with the other ranks that its launcher has started; null if it is the only one.
 /// UserError if the build has no MPI, or MPI and the launcher disagree.
 std::unique_ptr<Communicator> join_ranks(const std::optional<LaunchedRank>& launched,
-                                         std::chrono::milliseconds timeout);
+                                         const MpiOptions& options);
 
 /// UserError unless a batch of this size divides by the number of ranks.
 void check_batch_size(std::int64_t batch_size, int ranks, const std::string& where);

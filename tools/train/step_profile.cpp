@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <iomanip>
 #include <map>
 #include <ostream>
@@ -31,16 +32,16 @@ double median(std::vector<double> samples) {
 /// One run of an executor as events of its stream: before and after it takes its input, then after each op.
 class TimedRun {
  public:
-  TimedRun(Executor& executor, const Stream& stream) : executor_(executor), stream_(stream) {
+  TimedRun(const TrainingProgram& program, Executor& executor, const Stream& stream)
+      : program_(program), executor_(executor), stream_(stream) {
     const Value figures = graph().outputs().at(TrainingProgram::kFigures);
     loss_ = graph().node(figures.node).inputs[0].node;
-    last_gradient_ = figures.node;
     for (int i = 0; i < static_cast<int>(graph().nodes().size()); ++i) {
       const Node& node = graph().node(i);
       if (node.kind != NodeKind::op) continue;
       ops_.push_back(i);
       names_.push_back(text(node.op->name(), ' ', node.name));
-      if (node.op->name() == "pack") last_gradient_ = std::min(last_gradient_, i);
+      if (node.name == kGradients) last_gradient_ = i;
     }
     for (std::size_t i = 0; i < ops_.size() + 2; ++i) events_.emplace_back(stream.device, EventKind::time);
   }
@@ -50,9 +51,9 @@ class TimedRun {
   const std::vector<int>& ops() const { return ops_; }
 
   /// Enqueues everything.
-  void run(const Schema& schema, std::span<const TensorView> batch) {
+  void run(std::span<const TensorView> batch, std::int64_t samples) {
     events_[0].record(stream_);
-    for (std::size_t i = 0; i < schema.size(); ++i) executor_.bind(schema[i].name, batch[i]);
+    program_.bind(executor_, batch, samples);
     DeviceBackend& backend = device_backend(stream_.device);
     std::size_t next = 1;
     executor_.run_watched([&](int) {
@@ -77,6 +78,7 @@ class TimedRun {
  private:
   double since_start(std::size_t event) const { return events_[event].seconds_since(events_[0]); }
 
+  const TrainingProgram& program_;
   Executor& executor_;
   Stream stream_;
   std::vector<int> ops_;
@@ -160,7 +162,7 @@ class StepProfiler {
   TimedRun& timed_run(Phase phase) {
     const auto found = runs_.find(phase);
     if (found != runs_.end()) return found->second;
-    return runs_.try_emplace(phase, program_.executor(batch_size_, phase), stream_).first->second;
+    return runs_.try_emplace(phase, program_, program_.executor(batch_size_, phase), stream_).first->second;
   }
 
   void run_batch(Phase phase, Spent& spent) {
@@ -168,7 +170,7 @@ class StepProfiler {
     const double start = now();
     next_batch();
     const double begin = now();
-    run.run(model_.pipeline().batch(), feed_.values());
+    run.run(feed_.values(), batch_size_);
     feed_.fetch_ahead();
     synchronize(stream_);
     const double end = now();
@@ -233,6 +235,20 @@ class StepProfiler {
   std::vector<double> seconds_;
 };
 
+/// Exchanges may go on at the same time.
+StepProfile::Exchange time_of_exchanges(std::span<const ExchangeTime> exchanges, int steps) {
+  StepProfile::Exchange sum;
+  Clock::time_point end = {};  // of those so far, which began in this order
+  for (const ExchangeTime& exchange : exchanges) {
+    if (exchange.phase != kGradientPhase) continue;
+    const std::chrono::duration<double> more = exchange.end - std::max(exchange.start, end);
+    sum.travelled += std::max(0.0, more.count()) / steps;
+    sum.waited += exchange.waited / steps;
+    end = std::max(end, exchange.end);
+  }
+  return sum;
+}
+
 }  // namespace
 
 StepProfile profile_steps(TrainingProgram& program, const Model& model, Loader& loader, const Stream& stream,
@@ -241,9 +257,12 @@ StepProfile profile_steps(TrainingProgram& program, const Model& model, Loader& 
   StepProfiler profiler(program, model, loader, stream);
   for (std::int64_t step = 0; step < kWarmUp; ++step) profiler.step(step);
   profiler.restart();
+  if (options.exchanges) options.exchanges->clear();
   if (options.trace) profiler.trace_to(*options.trace);
   for (std::int64_t step = 0; step < options.steps; ++step) profiler.step(kWarmUp + step);
-  return profiler.result();
+  StepProfile profile = profiler.result();
+  if (options.exchanges) profile.exchange = time_of_exchanges(*options.exchanges, options.steps);
+  return profile;
 }
 
 void write_profile(std::ostream& out, const StepProfile& profile, ProfileRows rows) {
@@ -257,6 +276,12 @@ void write_profile(std::ostream& out, const StepProfile& profile, ProfileRows ro
   out << "   time ms  share  part of a step (medians of " << profile.steps << ")\n";
   for (const StepProfile::Part& part : profile.parts) line(part.seconds, part.name);
   line(profile.seconds, "step");
+  if (profile.exchange && profile.exchange->travelled > 0) {
+    const double hidden = 1 - profile.exchange->waited / profile.exchange->travelled;
+    line(profile.exchange->travelled,
+         text("exchange of gradients, of which ", std::llround(100 * std::max(0.0, hidden)),
+              "% behind the backward pass"));
+  }
   out << '\n';
   out.flags(flags);
   out.precision(precision);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/comm/mpi.h"
 #include "data/loader.h"
 #include "tools/train/chrome_trace.h"
 #include "tools/train/profile.h"
@@ -21,11 +23,18 @@ struct StepProfile {
   std::vector<Part> parts;
   double seconds = 0;  // of a step
   int steps = 0;       // that were measured
+
+  /// Of the ranks' gradients in a step, in seconds: how long they travelled, and how long this rank waited.
+  struct Exchange {
+    double travelled = 0, waited = 0;
+  };
+  std::optional<Exchange> exchange;
 };
 
 struct StepProfileOptions {
   int steps = 10;
-  ChromeTrace* trace = nullptr;  // takes every step, if given
+  ChromeTrace* trace = nullptr;                    // takes every step, if given
+  std::vector<ExchangeTime>* exchanges = nullptr;  // with ranks: where MpiOptions::observe notes them
 };
 
 /// Trains for a few steps, from the loader's batches (LoaderOptions::held: 2), and measures them. Each op is

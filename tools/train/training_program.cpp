@@ -297,7 +297,7 @@ void TrainingProgram::enqueue(std::span<const TensorView> batch, Phase phase, st
   if (!within_step_) remember_state();
   within_step_ = phase == Phase::accumulate;
   last_ = &executor(samples, phase);
-  bind(*last_, batch, samples, parts_);
+  bind(*last_, batch, samples);
   last_->run();
   figures_.push_back(readback_.enqueue(last_->output(kFigures)));
 }

@@ -86,6 +86,10 @@ class TrainingProgram {
   Variables evaluated() const;
   /// The executor of one batch size, for reports of its memory and its graph; made on first use.
   Executor& executor(std::int64_t batch_size, Phase phase);
+  /// Gives an executor of executor() its batch, as enqueue() does.
+  void bind(Executor& executor, std::span<const TensorView> batch, std::int64_t samples) const {
+    bind(executor, batch, samples, parts_);
+  }
 
  private:
   struct Backward {

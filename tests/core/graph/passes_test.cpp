@@ -193,5 +193,90 @@ TEST(Fusion, LeavesAValueThatOthersReadAlone) {
   EXPECT_EQ(count(fuse(graph), "scale"), 2);
 }
 
+/// x, on its way: stands for an exchange.
+class Start : public Op {
+ public:
+  std::string_view name() const override { return "start"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
+  void run(OpContext& context) const override { copy_elements(context.input(0), context.output()); }
+  bool starts_early() const override { return true; }
+};
+
+std::vector<std::string> op_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    if (node.op) names.emplace_back(node.op->name());
+  }
+  return names;
+}
+
+TEST(StartEarly, MovesStartsAndWhatLeadsToThem) {
+  Graph graph;
+  const Value x = graph.input("x", kImage);
+  const Value first = unary(graph, UnaryFunction::tanh, x), second = unary(graph, UnaryFunction::exp, first);
+  const Value kept = unary(graph, UnaryFunction::abs, second);
+  const Value one = graph.add(Start(), {unary(graph, UnaryFunction::sigmoid, first)});
+  const Value two = graph.add(Start(), {unary(graph, UnaryFunction::neg, second)});
+  graph.output("y", graph.add(Binary(BinaryFunction::add),
+                              {kept, graph.add(Binary(BinaryFunction::add), {one, two})}));
+  EXPECT_EQ(op_names(start_early(graph)), (std::vector<std::string>{"tanh", "sigmoid", "start", "exp", "neg",
+                                                                    "start", "abs", "add", "add"}));
+}
+
+/// variable = x
+class Assign : public Op {
+ public:
+  std::string_view name() const override { return "assign"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
+  void run(OpContext& context) const override { copy_elements(context.input(1), context.output()); }
+  std::vector<InPlace> in_place() const override {
+    return {{.output = 0, .input = 0, .rule = InPlace::Rule::required}};
+  }
+};
+
+TEST(StartEarly, KeepsUpdatesOfAVariableBehindItsReaders) {
+  Graph graph;
+  const Value x = graph.input("x", kImage), variable = graph.variable(weight("w"));
+  const Value before = unary(graph, UnaryFunction::exp, unary(graph, UnaryFunction::tanh, variable));
+  const Value after = graph.add(Assign(), {variable, x});
+  graph.update(variable, after);
+  graph.output("y", graph.add(Binary(BinaryFunction::add), {before, graph.add(Start(), {after})}));
+  EXPECT_EQ(op_names(start_early(graph)),
+            (std::vector<std::string>{"tanh", "assign", "start", "exp", "add"}));
+}
+
+/// The sum of all parts' x; of one part it is x.
+class SumOfParts : public Start {
+ public:
+  std::string_view name() const override { return "sum_of_parts"; }
+  bool joins_parts() const override { return true; }
+};
+
+TEST(JoinParts, ShareWhatIsTheSameAndMeetInWhatJoinsThem) {
+  std::vector<Graph> parts(2);
+  for (Graph& graph : parts) {
+    const Value x = graph.input("x", kImage), w = graph.variable(weight("w"));
+    const Value scaled =
+        graph.add(Binary(BinaryFunction::multiply), {x, unary(graph, UnaryFunction::abs, w)});
+    const Value sum = graph.add(SumOfParts(), {unary(graph, UnaryFunction::tanh, scaled)});
+    graph.output("sum", unary(graph, UnaryFunction::exp, sum));
+    graph.output("own", graph.add(Binary(BinaryFunction::add), {scaled, sum}));
+  }
+  const Graph joined = join_parts(parts);
+  EXPECT_EQ(op_names(joined), (std::vector<std::string>{"abs", "multiply", "multiply", "tanh", "tanh",
+                                                        "sum_of_parts", "exp", "add", "add"}));
+  EXPECT_TRUE(joined.find("x"));
+  EXPECT_TRUE(joined.find(part_name("x", 1)));
+  EXPECT_EQ(joined.outputs().at("sum"), joined.outputs().at("sum#1"));
+  EXPECT_NE(joined.outputs().at("own"), joined.outputs().at("own#1"));
+  for (const Node& node : joined.nodes()) {
+    if (node.op && node.op->name() == "sum_of_parts") {
+      EXPECT_EQ(node.inputs.size(), 2u);
+    }
+  }
+  parts[1].output("more", unary(parts[1], UnaryFunction::exp, parts[1].find("x")));
+  EXPECT_THROW(join_parts(parts), Error);
+}
+
 }  // namespace
 }  // namespace slipway

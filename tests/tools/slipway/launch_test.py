@@ -72,6 +72,16 @@ class LearningTest(LaunchTest):
                        capture_output=True, timeout=200)
         self.assert_same_run(self.path("launched/run"), self.path("started/run"))
 
+    def test_profile_tells_of_the_exchange(self):
+        config = self.write("run.yaml", IMAGES)
+        for settings in ([], ["--set=deterministic=ranks"]):
+            done = subprocess.run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2",
+                                   *self.command("profile", config, "--threads", 1, "--steps", 3, *settings)],
+                                  cwd=self.directory, check=True, capture_output=True, text=True, timeout=200)
+            self.assertRegex(done.stdout,
+                             r"\n +\d+\.\d+ +\d+\.\d+%  exchange of gradients, of which \d+% behind the backward pass\n")
+            self.assertEqual(done.stdout.count("part of a step"), 1)
+
     def test_resumes_on_another_number_of_ranks(self):
         config = self.write("run.yaml", IMAGES)
         settings = {"train__schedule": "constant", "train__uneven_batches": "true"}

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""The configurations of the project, trained by several processes: they learn what one process learns."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from reduced_configs import CONFIGS, reduced
+from runs import PROGRAM, RunTest, read_checkpoint, read_records
+
+HAS_MPI = "MPI:      not in this build" not in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
+STEPS = 10
+# Batch normalisation of a few values and a high learning rate make steps amplify any rounding.
+CALMER = {"cifar10_resnet18": {"train__optimizer__sgd__learning_rate": 0.01}}
+
+
+@unittest.skipUnless(HAS_MPI, "this build has no MPI")
+class LaunchConfigsTest(RunTest):
+    def launch(self, ranks, config, runs, **settings):
+        assignments = [f"--set={key.replace('__', '.')}={value}" for key, value in settings.items()]
+        self.slipway("launch", "--devices", ranks, config, "--runs", runs, "--threads", 1, *assignments)
+
+    def losses(self, run):
+        return [record["loss"] for record in read_records(self.path(run)) if record["kind"] == "step"]
+
+    def test_any_number_of_ranks_follows_one_process(self):
+        for name, path in CONFIGS.items():
+            config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=8))
+            settings = CALMER.get(name, {}) | {"train__uneven_batches": "true"}
+            self.train(config, runs="alone", **settings)
+            for ranks in (2, 3, 4, 8):
+                with self.subTest(f"{name} on {ranks} ranks"):
+                    self.launch(ranks, config, f"ranks{ranks}", **settings)
+                    np.testing.assert_allclose(self.losses(f"ranks{ranks}/{name}"), self.losses(f"alone/{name}"), rtol=1e-3)
+
+    def test_accumulated_batches_follow_one_process(self):
+        for name, path in CONFIGS.items():
+            with self.subTest(name):
+                config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=4))
+                settings = CALMER.get(name, {}) | {"train__accumulate": 2}
+                self.train(config, runs="alone", **settings)
+                self.launch(2, config, "ranks", **settings)
+                np.testing.assert_allclose(self.losses(f"ranks/{name}"), self.losses(f"alone/{name}"), rtol=1e-3)
+
+    def assert_same_bits(self, config, name, **settings):
+        settings |= {"deterministic": "ranks", "train__virtual_shards": 4}
+        self.train(config, runs="alone", **settings)
+        alone = read_checkpoint(self.path(f"alone/{name}/checkpoints/last.h5"))
+        for ranks in (2, 4):
+            self.launch(ranks, config, f"bits{ranks}", **settings)
+            other = read_checkpoint(self.path(f"bits{ranks}/{name}/checkpoints/last.h5"))
+            self.assertEqual(alone.keys(), other.keys())
+            for entry, value in alone.items():
+                if not entry.startswith("progress"):
+                    np.testing.assert_array_equal(value, other[entry], err_msg=f"{entry} on {ranks} ranks")
+
+    def test_deterministic_ranks_compute_the_same_bits(self):
+        for name, path in CONFIGS.items():
+            with self.subTest(name):
+                config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=8))
+                self.assert_same_bits(config, name)
+
+    def test_a_hundred_deterministic_steps(self):
+        for name in ("iris_mlp", "mnist_cnn"):
+            with self.subTest(name):
+                config = self.write(name + ".yaml", reduced(CONFIGS[name], self.directory, max_steps=100, epochs=25, batch_size=8))
+                self.assert_same_bits(config, name)
+
+    def test_ranks_that_do_not_divide_the_shards_are_a_mistake(self):
+        config = self.write("run.yaml", reduced(CONFIGS["iris_mlp"], self.directory, batch_size=6))
+        for settings, message in (
+            ({"deterministic": "ranks"}, "3 ranks do not divide virtual_shards 8, as `deterministic: ranks` expects"),
+            ({"train.virtual_shards": 6}, "virtual_shards is 6, expected a power of two"),
+            ({"deterministic": "ranks", "train.wire": "bfloat16"}, "expected float32 with `deterministic: ranks`")):
+            assignments = [f"--set={key}={value}" for key, value in settings.items()]
+            done = self.slipway("launch", "--devices", 3, config, *assignments, status=2)
+            self.assertEqual(done.stderr.count(message), 1, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
