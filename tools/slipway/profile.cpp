@@ -39,12 +39,13 @@ class ProfileVerb : public Verb {
 
   int run() override {
     const std::unique_ptr<AtomicFile> file = open_trace();
-    const Project project(config_, assignments_, threads_);
+    Project project(config_, assignments_, threads_);
     const RunConfig& config = project.config();
     TunedChoices choices;
     Compute::Options options = project.compute(choices.tuner());
     if (!device_.empty()) options.device = device_;
     const Compute compute(options);
+    project.deliver_to(compute.stream().device);
     const std::shared_ptr<const Dataset> samples = project.source().part(DataSource::Part::train);
     const std::int64_t batch_size = std::min(config.train.batch_size, samples->size());
     TrainingProgram program(project.model(), compute.stream(), batch_size);
