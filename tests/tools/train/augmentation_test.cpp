@@ -165,7 +165,7 @@ struct Case {
 };
 const std::vector<Case> kCases = {
     {{"horizontal_flip"}, 1},
-    {{"vertical_flip: 0.3", "horizontal_flip", "vertical_flip"}, 1},
+    {{"vertical_flip: 0.7", "horizontal_flip", "vertical_flip: 0.7"}, 1},
     {{"random_crop: {size: [SAME], padding: 4}", "horizontal_flip"}, 1},
     {{"random_crop: {size: [SAME], padding: 1}"}, 1},
     {{"horizontal_flip", "random_crop: {size: [SAME], padding: 2}", "vertical_flip"}, 2},
