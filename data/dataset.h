@@ -48,16 +48,19 @@ std::ostream& operator<<(std::ostream& out, const Feature& feature);
 
 struct Schema {
   std::vector<Feature> inputs;
-  std::vector<Feature> targets;    // none that is an input as well
-  std::string reconstructed = "";  // the input that the model is to give back, as its first layer sees it
+  std::vector<Feature> targets;       // none that is an input as well
+  std::string reconstructed = "";     // the input that the model is to give back, as its first layer sees it
+  std::vector<Feature> regions = {};  // of a batch: what its graph is to take of inputs, see Pipeline
 
   std::size_t target_count() const { return targets.size() + (reconstructed.empty() ? 0 : 1); }
   /// What the model is to predict: the first target, or the input to reconstruct.
   const Feature& target() const;
-  std::size_t size() const { return inputs.size() + targets.size(); }
-  /// Inputs, then targets: the order of a sample's tensors.
+  std::size_t size() const { return inputs.size() + targets.size() + regions.size(); }
+  /// Inputs, then targets: the order of a sample's tensors. In a batch, regions follow.
   const Feature& operator[](std::size_t i) const {
-    return i < inputs.size() ? inputs[i] : targets[i - inputs.size()];
+    if (i < inputs.size()) return inputs[i];
+    i -= inputs.size();
+    return i < targets.size() ? targets[i] : regions[i - targets.size()];
   }
 };
 

@@ -6,6 +6,8 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <thread>
 
 namespace slipway {
@@ -17,7 +19,7 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 struct BatchSlot {
   Batch batch;
   std::vector<Tensor> full;  // [batch_size, ...]
-  std::vector<Sample> rows;  // views of `full`, one a sample
+  std::vector<Sample> rows;  // views of `full`, one a sample; of what the dataset gives
   std::size_t claimed = 0;   // samples that a worker has taken on
   std::size_t finished = 0;
   std::size_t failed_at = kNone;  // the first sample that could not be read
@@ -85,6 +87,7 @@ class Loader::Impl {
   bool claim(Work& work);
   void fill(const Work& work, Scratch& scratch);
   void read(BatchSlot& slot, std::size_t row, Scratch& scratch) const;
+  void transform(BatchSlot& slot, std::size_t row, Scratch& scratch) const;
   void bind_row(BatchSlot& slot, std::size_t row) const;
   BatchSlot& slot_of(std::int64_t ticket) { return slots_[static_cast<std::size_t>(ticket) % slots_.size()]; }
 
@@ -93,6 +96,7 @@ class Loader::Impl {
   const LoaderOptions options_;
   std::int64_t samples_ = 0;  // an epoch
   std::size_t chunk_ = 1;     // samples that a worker takes on at once
+  std::size_t features_ = 0;  // that the dataset gives; in a batch, regions follow
   bool transforms_ = false;   // some input has host transforms
 
   // Batches are numbered by tickets. [tail_, head_) are prepared, those before filling_ claimed to the last
@@ -126,6 +130,7 @@ Loader::Impl::Impl(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const
   require_user(samples_ > 0, "the dataset has ", size, " samples, fewer than a batch of ", options.batch_size,
                ", and a last batch that is not full is dropped");
   const Schema& schema = pipeline_->batch();
+  features_ = schema.size() - schema.regions.size();
   for (std::size_t f = 0; f < schema.size(); ++f) {
     transforms_ = transforms_ || pipeline_->has_host_transforms(f);
     require_user(schema[f].is_fixed(), "samples of '", schema[f],
@@ -185,19 +190,8 @@ void Loader::Impl::read(BatchSlot& slot, std::size_t row, Scratch& scratch) cons
   } else {
     scratch.source.resize(target.size());
     dataset_->read(index, scratch.source);
-    RandomSequence random(
-        {.key = random_key(options_.seed, "augment"),
-         .stream = static_cast<std::uint64_t>(slot.batch.epoch) << 40 ^ static_cast<std::uint64_t>(index)});
-    for (std::size_t f = 0; f < target.size(); ++f) {
-      if (pipeline_->has_host_transforms(f)) {
-        pipeline_->apply(f, scratch.source[f], target[f], scratch.between, options_.mode, random);
-      } else {
-        const Tensor& source = scratch.source[f];
-        ensure_type(target[f], source.dtype(), source.shape());
-        std::memcpy(target[f].view().data, source.view().data, source.type().bytes());
-      }
-    }
   }
+  if (transforms_ || !batch.regions.empty()) transform(slot, row, scratch);
   for (std::size_t f = 0; f < target.size(); ++f) {
     const ValueType type(batch[f].dtype, batch[f].shape);
     const std::size_t offset = row * type.bytes();
@@ -206,12 +200,35 @@ void Loader::Impl::read(BatchSlot& slot, std::size_t row, Scratch& scratch) cons
   }
 }
 
+/// What is random takes its numbers feature by feature, whether it is done here or left to the graph.
+void Loader::Impl::transform(BatchSlot& slot, std::size_t row, Scratch& scratch) const {
+  Sample& target = slot.rows[row];
+  const std::int64_t index = slot.batch.indices[row];
+  RandomSequence random(
+      {.key = random_key(options_.seed, "augment"),
+       .stream = static_cast<std::uint64_t>(slot.batch.epoch) << 40 ^ static_cast<std::uint64_t>(index)});
+  for (std::size_t f = 0; f < target.size(); ++f) {
+    if (pipeline_->has_host_transforms(f)) {
+      pipeline_->apply(f, scratch.source[f], target[f], scratch.between, options_.mode, random);
+    } else if (transforms_) {
+      const Tensor& source = scratch.source[f];
+      ensure_type(target[f], source.dtype(), source.shape());
+      std::memcpy(target[f].view().data, source.view().data, source.type().bytes());
+    }
+    if (const std::optional<std::size_t> regions = pipeline_->regions_of(f)) {
+      const std::span<std::int32_t> all = slot.full[*regions].as<std::int32_t>();
+      const std::size_t count = all.size() / slot.rows.size();
+      pipeline_->choose_regions(f, options_.mode, random, all.subspan(row * count, count));
+    }
+  }
+}
+
 /// Makes a row a view of its batch, which a failed read may have replaced.
 void Loader::Impl::bind_row(BatchSlot& slot, std::size_t row) const {
   const Schema& batch = pipeline_->batch();
   Sample& target = slot.rows[row];
-  target.resize(batch.size());
-  for (std::size_t f = 0; f < batch.size(); ++f) {
+  target.resize(features_);
+  for (std::size_t f = 0; f < features_; ++f) {
     const ValueType type(batch[f].dtype, batch[f].shape);
     target[f] = slot.full[f].shared(type, row * type.bytes());
   }

@@ -1,13 +1,12 @@
 #include <cmath>
 
-#include "data/transform.h"
-#include "data/transforms/image.h"
+#include "data/image_transform.h"
 
 namespace slipway {
 namespace {
 
 /// What the crops share: the size of their output.
-class Crop : public HostTransform {
+class Crop : public ImageTransform {
  public:
   std::vector<std::int64_t> size;
 
@@ -23,6 +22,8 @@ class Crop : public HostTransform {
   std::optional<SampleStep> outside_training() const override {
     return SampleStep{evaluation_name(), {size_.height, size_.width}};
   }
+  Effect effect() const override { return Effect::crops; }
+  ImageSize result(ImageSize) const override { return size_; }
 
  protected:
   /// The middle of the image.
@@ -49,9 +50,9 @@ class CenterCrop : public Crop {
     size_field(visit);
     feature_field(visit);
   }
-  void apply(const Tensor& input, Tensor& output, Mode, RandomSequence&) const override {
-    check_fits(size_of(input));
-    crop(input, centre(size_of(input), size_), output);
+  ImageRegion choose(ImageSize image, Mode, RandomSequence&) const override {
+    check_fits(image);
+    return as_chosen(centre(image, size_));
   }
 };
 
@@ -66,8 +67,7 @@ class RandomCrop : public Crop {
     feature_field(visit);
   }
 
-  void apply(const Tensor& input, Tensor& output, Mode mode, RandomSequence& random) const override {
-    const ImageSize image = size_of(input);
+  ImageRegion choose(ImageSize image, Mode mode, RandomSequence& random) const override {
     check_fits(image);
     Region region = centre(image, size_);
     if (mode == Mode::training) {
@@ -77,7 +77,7 @@ class RandomCrop : public Crop {
       region.top = draw(image.height + 2 * padding - size_.height);
       region.left = draw(image.width + 2 * padding - size_.width);
     }
-    crop(input, region, output);
+    return as_chosen(region);
   }
 
  protected:
@@ -103,12 +103,10 @@ class RandomResizedCrop : public Crop {
     }
   }
 
-  void apply(const Tensor& input, Tensor& output, Mode mode, RandomSequence& random) const override {
-    const ImageSize image = size_of(input);
+  Effect effect() const override { return Effect::resamples; }
+  ImageRegion choose(ImageSize image, Mode mode, RandomSequence& random) const override {
     const double aspect = static_cast<double>(size_.width) / static_cast<double>(size_.height);
-    Region region = largest(image, aspect);
-    if (mode == Mode::training) region = draw(image, random);
-    resize(input, region, size_, output);
+    return as_chosen(mode == Mode::training ? draw(image, random) : largest(image, aspect));
   }
 
  protected:

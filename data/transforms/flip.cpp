@@ -1,12 +1,9 @@
-#include <cstring>
-
-#include "data/transform.h"
-#include "data/transforms/image.h"
+#include "data/image_transform.h"
 
 namespace slipway {
 namespace {
 
-class Flip : public HostTransform {
+class Flip : public ImageTransform {
  public:
   double probability = 0.5;
 
@@ -21,25 +18,24 @@ class Flip : public HostTransform {
     return input;
   }
 
-  void apply(const Tensor& input, Tensor& output, Mode mode, RandomSequence& random) const override {
-    if (mode == Mode::training && random.uniform() < probability) {
-      flip(input, output);
-    } else {
-      ensure_type(output, input.dtype(), input.shape());
-      std::memcpy(output.view().data, input.view().data, input.type().bytes());
-    }
+  Effect effect() const override { return Effect::mirrors; }
+  ImageSize result(ImageSize image) const override { return image; }
+  ImageRegion choose(ImageSize image, Mode mode, RandomSequence& random) const override {
+    ImageRegion region = whole_image(image);
+    if (mode == Mode::training && random.uniform() < probability) mirror(region);
+    return region;
   }
 
  protected:
-  virtual void flip(const Tensor& input, Tensor& output) const = 0;
+  virtual void mirror(ImageRegion& region) const = 0;
 };
 
 class HorizontalFlip : public Flip {
-  void flip(const Tensor& input, Tensor& output) const override { flip_horizontally(input, output); }
+  void mirror(ImageRegion& region) const override { region.mirrored_horizontally = 1; }
 };
 
 class VerticalFlip : public Flip {
-  void flip(const Tensor& input, Tensor& output) const override { flip_vertically(input, output); }
+  void mirror(ImageRegion& region) const override { region.mirrored_vertically = 1; }
 };
 
 const Register<Transform, HorizontalFlip> registered_horizontal(

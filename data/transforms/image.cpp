@@ -1,8 +1,9 @@
 #include "data/transforms/image.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+
+#include "core/base/resample.h"
 
 namespace slipway {
 namespace {
@@ -23,81 +24,6 @@ void prepare(const Tensor& image, ImageSize size, Tensor& output) {
   require(image.shape().rank() == 3, "an image of shape ", image.shape(),
           ", expected [channels, height, width]");
   ensure_type(output, image.dtype(), {image.shape()[0], size.height, size.width});
-}
-
-/// Which inputs each output of one axis is a weighted mean of.
-struct Taps {
-  std::vector<std::int64_t> first;
-  std::vector<std::int64_t> count;
-  std::vector<float> weights;  // `width` an output
-  std::int64_t width = 0;
-};
-
-Taps triangle(std::int64_t inputs, std::int64_t outputs) {
-  const double scale = static_cast<double>(inputs) / static_cast<double>(outputs);
-  const double radius = std::max(scale, 1.0);
-  Taps taps;
-  taps.width = 2 * static_cast<std::int64_t>(std::ceil(radius)) + 1;
-  for (std::int64_t i = 0; i < outputs; ++i) {
-    const double middle = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(middle - radius + 0.5));
-    const auto last = std::min(inputs, static_cast<std::int64_t>(middle + radius + 0.5));
-    std::vector<double> weights;
-    double total = 0;
-    for (std::int64_t j = first; j < last; ++j) {
-      const double distance = std::abs((static_cast<double>(j) + 0.5 - middle) / radius);
-      weights.push_back(std::max(0.0, 1 - distance));
-      total += weights.back();
-    }
-    taps.first.push_back(first);
-    taps.count.push_back(last - first);
-    for (std::int64_t k = 0; k < taps.width; ++k) {
-      const bool used = k < last - first;
-      taps.weights.push_back(used ? static_cast<float>(weights[static_cast<std::size_t>(k)] / total) : 0.0f);
-    }
-  }
-  return taps;
-}
-
-/// Along one row.
-template <class T>
-void resample_row(const T* from, const Taps& taps, float* to) {
-  for (std::size_t i = 0; i < taps.first.size(); ++i) {
-    const T* source = from + taps.first[i];
-    const float* weights = taps.weights.data() + static_cast<std::int64_t>(i) * taps.width;
-    float sum = 0;
-    for (std::int64_t k = 0; k < taps.count[i]; ++k) sum += weights[k] * static_cast<float>(source[k]);
-    to[i] = sum;
-  }
-}
-
-template <class T>
-T to_pixel(float value) {
-  if constexpr (std::is_same_v<T, float>) {
-    return value;
-  } else {
-    return static_cast<T>(std::clamp(value + 0.5f, 0.0f, 255.0f));
-  }
-}
-
-template <class T>
-void resize_plane(const T* from, std::int64_t stride, const Taps& rows, const Taps& columns,
-                  std::vector<float>& narrow, std::vector<float>& sums, T* to) {
-  const std::size_t width = columns.first.size();
-  const std::size_t height = narrow.size() / width;
-  for (std::size_t y = 0; y < height; ++y) {
-    resample_row(from + static_cast<std::int64_t>(y) * stride, columns, narrow.data() + y * width);
-  }
-  for (std::size_t y = 0; y < rows.first.size(); ++y) {
-    std::fill(sums.begin(), sums.end(), 0.0f);
-    for (std::int64_t k = 0; k < rows.count[y]; ++k) {
-      const float weight =
-          rows.weights[y * static_cast<std::size_t>(rows.width) + static_cast<std::size_t>(k)];
-      const float* source = narrow.data() + static_cast<std::size_t>(rows.first[y] + k) * width;
-      for (std::size_t x = 0; x < width; ++x) sums[x] += weight * source[x];
-    }
-    for (std::size_t x = 0; x < width; ++x) to[y * width + x] = to_pixel<T>(sums[x]);
-  }
 }
 
 }  // namespace
@@ -154,15 +80,12 @@ void resize(const Tensor& image, const Region& region, ImageSize size, Tensor& o
   require(region.top >= 0 && region.left >= 0 && region.height > 0 && region.width > 0 &&
               region.top + region.height <= whole.height && region.left + region.width <= whole.width,
           "resize: a region outside the image");
-  const Taps rows = triangle(region.height, size.height), columns = triangle(region.width, size.width);
-  std::vector<float> narrow(static_cast<std::size_t>(region.height * size.width));
-  std::vector<float> sums(static_cast<std::size_t>(size.width));
+  PlaneResampler resample({region.height, region.width}, {size.height, size.width});
   visit_pixels(image, [&]<class T>() {
     for (std::int64_t channel = 0; channel < image.shape()[0]; ++channel) {
-      const T* from =
-          image.as<T>().data() + (channel * whole.height + region.top) * whole.width + region.left;
-      resize_plane<T>(from, whole.width, rows, columns, narrow, sums,
-                      output.as<T>().data() + channel * size.height * size.width);
+      const std::int64_t start = (channel * whole.height + region.top) * whole.width + region.left;
+      resample(image.as<T>().data() + start, whole.width,
+               output.as<T>().data() + channel * size.height * size.width);
     }
   });
 }

@@ -1,13 +1,12 @@
 #include <cmath>
 #include <optional>
 
-#include "data/transform.h"
-#include "data/transforms/image.h"
+#include "data/image_transform.h"
 
 namespace slipway {
 namespace {
 
-class Resize : public HostTransform {
+class Resize : public ImageTransform {
  public:
   std::vector<std::int64_t> size;
   std::optional<std::int64_t> shorter_side;
@@ -40,10 +39,9 @@ class Resize : public HostTransform {
     return output;
   }
 
-  void apply(const Tensor& input, Tensor& output, Mode, RandomSequence&) const override {
-    const ImageSize whole = size_of(input);
-    resize(input, {0, 0, whole.height, whole.width}, target_of(whole), output);
-  }
+  Effect effect() const override { return Effect::resamples; }
+  ImageSize result(ImageSize image) const override { return target_of(image); }
+  ImageRegion choose(ImageSize image, Mode, RandomSequence&) const override { return whole_image(image); }
 
   std::optional<SampleStep> outside_training() const override {
     if (shorter_side) return SampleStep{"resize_shorter_side", {*shorter_side}};

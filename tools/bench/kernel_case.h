@@ -30,6 +30,8 @@ class CaseArrays {
   void* in_out(DType dtype, std::int64_t count);
   void* scratch(DType dtype, std::int64_t count);
   std::byte* scratch_bytes(std::size_t bytes);
+  /// Values that the kernel reads.
+  void* given(const Tensor& values) { return keep(values, 1).data; }
   /// A number that the kernel reads from device memory.
   template <class T>
   T* number(T value) {

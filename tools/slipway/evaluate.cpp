@@ -41,12 +41,13 @@ class EvaluateVerb : public Verb {
                                             : DataSource::Part::test;
     const std::shared_ptr<const Dataset>& dataset = source.part(part);
     require_user(dataset != nullptr, path_, ": its configuration has no ", on_, " data");
+    const Compute compute(trained.compute(device_, threads_));
+    trained.deliver_to(compute.stream().device);
     Loader loader(dataset, trained.shared_pipeline(),
                   {.batch_size = trained.config().train.evaluation_batch(),
                    .mode = Mode::evaluation,
                    .workers = static_cast<int>(trained.config().data.workers),
                    .held = 2});
-    const Compute compute(trained.compute(device_, threads_));
     Evaluator evaluator(trained.model(), compute.stream(), trained.variables().on(compute.stream()));
     print(evaluator.run(loader), trained);
     return 0;

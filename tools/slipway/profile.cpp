@@ -47,7 +47,7 @@ class ProfileVerb : public Verb {
         launched, {.observe = [&](const ExchangeTime& exchange) { exchanges.push_back(exchange); }});
     const bool leads = !ranks || ranks->rank() == 0;
     const std::unique_ptr<AtomicFile> file = leads ? open_trace() : nullptr;
-    const Project project(config_, assignments_, threads_);
+    Project project(config_, assignments_, threads_);
     const RunConfig& config = project.config();
     TunedChoices choices;
     Compute::Options options = project.compute(ranks ? nullptr : choices.tuner());
@@ -56,6 +56,7 @@ class ProfileVerb : public Verb {
     require_user(!ranks || compute.stream().device.is_host(),
                  "several ranks are measured on CPUs only, not on ", to_string(compute.stream().device),
                  "; expected --device cpu");
+    project.deliver_to(compute.stream().device);
     const std::shared_ptr<const Dataset> samples = project.source().part(DataSource::Part::train);
     const std::int64_t batch_size = std::min(config.train.batch_size, samples->size());
     TrainingProgram program(project.model(), compute.stream(), batch_size, ranks.get());

@@ -113,6 +113,7 @@ class TrainVerb : public Verb {
       const Stream& stream = compute->stream();
       require_user(!ranks_ || stream.device.is_host(), "several ranks train on CPUs only, not on ",
                    to_string(stream.device), "; expected --device cpu");
+      project->deliver_to(stream.device);
       program.emplace(project->model(), stream, project->config().train.batch_size, ranks_);
       validation.emplace(project->source(), project->model(), stream, program->evaluated(), ranks_);
       trainer.emplace(Trainer::Parts{.config = project->config(),

@@ -60,4 +60,8 @@ void DataSource::measure_statistics(int threads, const Pipeline::Progress& progr
   if (pipeline_->needs_statistics()) pipeline_->measure(*train_, threads, progress);
 }
 
+void DataSource::deliver_to(Device device) {
+  if (!device.is_host()) pipeline_->leave_images_to_graph();
+}
+
 }  // namespace slipway

@@ -30,6 +30,9 @@ class DataSource {
   std::string resolve(const std::string& path) const;
   /// Reads the training set once if a transform waits for statistics.
   void measure_statistics(int threads, const Pipeline::Progress& progress);
+  /// Lets batches be what a graph on this device wants: elsewhere than on the host, it takes over image
+  /// transforms (Pipeline::leave_images_to_graph). After measure_statistics().
+  void deliver_to(Device device);
 
  private:
   std::string base_directory_;

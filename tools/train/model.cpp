@@ -32,7 +32,13 @@ Model::Forward Model::forward(const Options& options) const {
   const Feature& feature = pipeline_.batch().inputs[0];
   forward.input =
       forward.graph.input(feature.name, {feature.dtype, feature.shape.inserted(0, options.rows())});
-  forward.prepared = preprocess(root, forward.input, pipeline_.steps(0));
+  Value batch = forward.input;
+  if (const std::optional<std::size_t> found = pipeline_.regions_of(0)) {
+    const Feature& regions = pipeline_.batch()[*found];
+    const ValueType type(regions.dtype, regions.shape.inserted(0, options.rows()));
+    batch = take_regions(root, batch, forward.graph.input(regions.name, type), pipeline_.region_steps(0));
+  }
+  forward.prepared = preprocess(root, batch, pipeline_.steps(0));
   forward.output = config_.model.build(root, forward.prepared);
   return forward;
 }

@@ -58,7 +58,7 @@ struct SkippedStep {
 struct Mistake {
   std::int64_t index = 0;  // of the sample in its dataset
   std::string sample;      // Dataset::describe
-  Tensor input;            // one sample as the loader delivered it, undefined if it is no picture
+  Tensor input;            // one sample before the graph steps, undefined if it is no picture
   std::int64_t target = 0;
   std::int64_t predicted = 0;
   double probability = 0;  // of the predicted class

@@ -2,6 +2,7 @@
 
 #include "layers/ops/channel_affine.h"
 #include "layers/ops/one_hot_columns.h"
+#include "layers/ops/take_regions.h"
 
 namespace slipway {
 
@@ -26,6 +27,19 @@ Value preprocess(const Scope& scope, Value batch, const std::vector<GraphStep>& 
       batch = own.add(std::make_shared<OneHotColumns>(std::get<OneHot>(step).sizes), {cast(batch)});
   }
   return batch;
+}
+
+Value take_regions(const Scope& scope, Value images, Value regions, const std::vector<RegionStep>& steps) {
+  const Scope own = scope.child("augment");
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    images =
+        own.add(std::make_shared<TakeRegions>(TakeRegions::Options{.height = steps[i].size.height,
+                                                                   .width = steps[i].size.width,
+                                                                   .resamples = steps[i].resamples,
+                                                                   .step = static_cast<std::int64_t>(i)}),
+                {images, regions});
+  }
+  return images;
 }
 
 }  // namespace slipway

@@ -22,6 +22,9 @@ class Project {
   Project(const Project&) = delete;
   Project& operator=(const Project&) = delete;
 
+  /// As DataSource::deliver_to(), before programs and loaders are made.
+  void deliver_to(Device device) { source_->deliver_to(device); }
+
   const RunConfig& config() const { return config_; }
   const DataSource& source() const { return *source_; }
   const Model& model() const { return *model_; }

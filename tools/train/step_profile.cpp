@@ -36,6 +36,8 @@ class TimedRun {
       : program_(program), executor_(executor), stream_(stream) {
     const Value figures = graph().outputs().at(TrainingProgram::kFigures);
     loss_ = graph().node(figures.node).inputs[0].node;
+    if (program.has_parts())
+      loss_ = std::ranges::max(graph().node(loss_).inputs).node;  // before they are summed
     for (int i = 0; i < static_cast<int>(graph().nodes().size()); ++i) {
       const Node& node = graph().node(i);
       if (node.kind != NodeKind::op) continue;

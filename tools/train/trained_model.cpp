@@ -40,6 +40,10 @@ TrainedModel::TrainedModel(const std::string& path)
   }
 }
 
+void TrainedModel::deliver_to(Device device) {
+  if (!device.is_host()) pipeline_->leave_images_to_graph();
+}
+
 Compute::Options TrainedModel::compute(const std::string& device, int threads) const {
   return {.device = device.empty() ? config_.device : device,
           .threads = threads,

@@ -29,6 +29,8 @@ class TrainedModel {
   const Model& model() const { return *model_; }
   /// Parameters and running statistics as evaluation uses them (the moving average if the run kept one).
   const Variables& variables() const { return variables_; }
+  /// As DataSource::deliver_to(): of the pipeline of loaders and graphs that are made from now on.
+  void deliver_to(Device device);
   /// The determinism and precision of the training, on `device`, or the configuration's if that is empty.
   Compute::Options compute(const std::string& device, int threads) const;
 

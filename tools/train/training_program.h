@@ -75,6 +75,8 @@ class TrainingProgram {
   Variables& variables() { return variables_; }
   const Variables& variables() const { return variables_; }
   const VariableArena& arena() const { return arena_; }
+  /// Whether its batches have parts, whose losses and gradients are summed.
+  bool has_parts() const { return ranks_ != nullptr; }
   /// Whether a variable is a parameter of the model, or other state of it such as a running mean.
   bool is_parameter(const std::string& name) const { return parameters_.contains(name); }
   bool is_model_state(const std::string& name) const { return model_state_.contains(name); }

@@ -59,6 +59,9 @@ bool Validation::run(EpochRecord& record, const std::function<bool(std::int64_t 
     if (ranks_) review->merge(*ranks_, *dataset_, model_.pipeline().batch().inputs[0]);
     record.confusion = review->confusion();
     record.mistakes = review->mistakes();
+    for (Mistake& mistake : record.mistakes) {
+      if (mistake.input.defined()) mistake.input = model_.pipeline().finished(0, mistake.input);
+    }
   }
   return true;
 }

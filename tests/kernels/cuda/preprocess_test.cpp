@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "core/base/random.h"
 #include "kernels/preprocess.h"
 #include "kernels/reorder.h"
 #include "tests/support/kernel_agreement.h"
@@ -69,6 +70,84 @@ TEST(CudaOneHotColumns, ExpandsColumns) {
                        },
                        {.epsilons = 0});
     }
+  }
+}
+
+struct Images {
+  std::int64_t samples, channels, height, width, result_height, result_width;
+};
+
+/// Two regions a sample, of which the kernel takes the second. Within the image where they are resampled,
+/// else also around and beyond it.
+std::vector<double> draw_regions(const Images& images, bool resamples) {
+  RandomSequence random(Philox{.key = 5});
+  const auto upto = [&](std::int64_t most) {
+    return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most) + 1));
+  };
+  std::vector<double> numbers;
+  const auto append = [&](std::int64_t number) { numbers.push_back(static_cast<double>(number)); };
+  for (std::int64_t i = 0; i < 2 * images.samples; ++i) {
+    std::int64_t height = images.result_height, width = images.result_width;
+    const bool keeps_size = i % 5 == 1 && height <= images.height && width <= images.width;
+    if (resamples && !keeps_size) {
+      height = 1 + upto(images.height - 1);
+      width = 1 + upto(images.width - 1);
+    }
+    append(resamples ? upto(images.height - height) : upto(images.height + height) - height);
+    append(resamples ? upto(images.width - width) : upto(images.width + width) - width);
+    append(height);
+    append(width);
+    append(upto(1));
+    append(upto(1));
+  }
+  return numbers;
+}
+
+void expect_same_regions(const Images& images, bool resamples, DType type, const Agreement& agreement) {
+  SCOPED_TRACE(text(type, ", ", images.samples, " x ", images.channels, " x ", images.height, " x ",
+                    images.width, " to ", images.result_height, " x ", images.result_width));
+  TakeRegionsArgs args{.dtype = type,
+                       .stride = 2,
+                       .samples = images.samples,
+                       .channels = images.channels,
+                       .height = images.height,
+                       .width = images.width,
+                       .result_height = images.result_height,
+                       .result_width = images.result_width,
+                       .resamples = resamples};
+  const std::int64_t planes = images.samples * images.channels;
+  expect_agreement(
+      {reads(random_integers(planes * images.height * images.width, 1, 0, 255)).as(type),
+       reads(draw_regions(images, resamples)).as(DType::int32),
+       writes(planes * images.result_height * images.result_width).as(type),
+       scratch(args.scratch_numbers(), DType::int32)},
+      [&](const Stream& stream, DType, const KernelPointers& p) {
+        args.x = p[0];
+        args.regions = p.as<ImageRegion>(1) + 1;
+        args.y = p[2];
+        args.scratch = p.as<std::int32_t>(3);
+        take_regions_kernel(stream, args);
+      },
+      agreement);
+}
+
+TEST(CudaTakeRegions, CopiesMirroredAndWithZerosAround) {
+  for (const DType type : {DType::uint8, DType::float32}) {
+    for (const Images& images :
+         {Images{0, 3, 5, 5, 4, 4}, Images{3, 1, 1, 1, 1, 1}, Images{4, 3, 31, 33, 31, 33},
+          Images{2, 1, 33, 31, 33, 31}, Images{5, 3, 32, 32, 32, 32}, Images{3, 2, 17, 31, 20, 36},
+          Images{9, 1, 7, 3, 5, 8}, Images{40, 3, 33, 30, 20, 28}}) {
+      expect_same_regions(images, false, type, {.epsilons = 0, .dtypes = {DType::float32}});
+    }
+  }
+}
+
+TEST(CudaTakeRegions, Resamples) {
+  for (const Images& images :
+       {Images{0, 3, 5, 5, 4, 4}, Images{3, 1, 1, 1, 1, 1}, Images{4, 3, 31, 33, 17, 19},
+        Images{2, 1, 33, 31, 31, 33}, Images{3, 2, 4, 5, 31, 33}, Images{4, 1, 127, 65, 5, 3}}) {
+    expect_same_regions(images, true, DType::float32,
+                        {.epsilons = 8, .magnitude = 255, .dtypes = {DType::float32}});
   }
 }
 

@@ -38,6 +38,18 @@ train:
   optimizer: {adamw: {learning_rate: 0.01}}
 )";
 
+/// Images that are cropped and mirrored: where a GPU trains, by the GPU.
+constexpr const char* kAugmenting = R"(
+data:
+  train: {random: {shape: [3, 7, 9], classes: 3, samples: 30}}
+  validation: {random: {shape: [3, 7, 9], classes: 3, samples: 11, seed: 2}}
+  transforms: [random_crop: {size: [8, 8], padding: 2}, horizontal_flip, vertical_flip, center_crop: 6]
+model: [conv2d: {filters: 3, kernel: 3}, relu, flatten, dropout: 0.3, linear: 3]
+loss: cross_entropy
+metrics: [accuracy]
+train: {epochs: 2, batch_size: 4, optimizer: {adamw: {learning_rate: 0.01}}}
+)";
+
 /// What a run has measured, and what it has asked of the simulated devices.
 struct Measured {
   std::vector<double> figures;     // losses and norms of all steps, and what validation gave
@@ -70,6 +82,7 @@ Measured train(const std::string& yaml, const Compute::Options& options, Capture
   source.measure_statistics(1, {});
   const Model model(config, *source.pipeline());
   const Compute compute(options);
+  source.deliver_to(compute.stream().device);
   TrainingProgram program(model, compute.stream(), config.train.batch_size);
   Validation validation(source, model, compute.stream(), program.evaluated());
   Trainer trainer({.config = config,
@@ -113,6 +126,8 @@ void expect_follows_cpu(const std::string& yaml) {
 }
 
 TEST_F(SimulatedTraining, FollowsTheCpuInEveryOrderOfStreams) { expect_follows_cpu(kAccumulating); }
+
+TEST_F(SimulatedTraining, FollowsTheCpuWhereTheGpuAugments) { expect_follows_cpu(kAugmenting); }
 
 /// From the third step on; before, full batches are not captured yet. The eighth batch is smaller.
 TEST_F(SimulatedTraining, StepsAllocateNothingAndWaitOnce) {

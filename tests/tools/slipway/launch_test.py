@@ -81,6 +81,7 @@ class LearningTest(LaunchTest):
             self.assertRegex(done.stdout,
                              r"\n +\d+\.\d+ +\d+\.\d+%  exchange of gradients, of which \d+% behind the backward pass\n")
             self.assertEqual(done.stdout.count("part of a step"), 1)
+            self.assertNotRegex(done.stdout, r" 0\.0%  (forward|backward)\n")
 
     def test_resumes_on_another_number_of_ranks(self):
         config = self.write("run.yaml", IMAGES)

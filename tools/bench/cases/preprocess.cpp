@@ -43,6 +43,45 @@ auto run_one_hot(CaseArrays& arrays, DType dtype) {
   };
 }
 
+/// Images of 3 planes of uint8; each sample takes a region of the given size, moved by up to `space` pixels,
+/// every other one mirrored.
+struct RegionsCase {
+  std::int64_t side, result, region, space;
+  std::int64_t simulated, real;  // images
+};
+
+KernelCase regions_case(const std::string& what, const RegionsCase& c, const std::string& note = {}) {
+  return {"take_regions", text("uint8, ", what),
+          [=](CaseArrays& arrays) {
+            const std::int64_t images = arrays.size(c.simulated, c.real), planes = 3 * images;
+            const Tensor regions(DType::int32, Shape{images, ImageRegion::kNumbers});
+            const std::span<std::int32_t> numbers = regions.as<std::int32_t>();
+            const auto region = static_cast<std::int32_t>(c.region),
+                       space = static_cast<std::int32_t>(c.space);
+            for (std::int32_t i = 0; i < static_cast<std::int32_t>(images); ++i) {
+              const std::int32_t begin = (static_cast<std::int32_t>(c.side) - region - space) / 2;
+              const std::int32_t chosen[] = {
+                  begin + i * 5 % (space + 1), begin + i * 7 % (space + 1), region, region, i % 2, 0};
+              std::copy(std::begin(chosen), std::end(chosen), numbers.begin() + i * ImageRegion::kNumbers);
+            }
+            TakeRegionsArgs args{.dtype = DType::uint8,
+                                 .stride = 1,
+                                 .samples = images,
+                                 .channels = 3,
+                                 .height = c.side,
+                                 .width = c.side,
+                                 .result_height = c.result,
+                                 .result_width = c.result,
+                                 .resamples = c.region != c.result};
+            args.x = arrays.indices(DType::uint8, planes * c.side * c.side, 256);
+            args.regions = static_cast<const ImageRegion*>(arrays.given(regions));
+            args.y = arrays.out(DType::uint8, planes * c.result * c.result);
+            args.scratch = static_cast<std::int32_t*>(arrays.scratch(DType::int32, args.scratch_numbers()));
+            return [&arrays, args] { take_regions_kernel(arrays.stream(), args); };
+          },
+          note};
+}
+
 /// A copy of `shape` out of memory whose axes lie in another order.
 std::vector<KernelCase> permute_cases(const std::string& what, const Shape& shape, const Dims& strides) {
   return in_both_types("reorder", what, [=](CaseArrays& arrays, DType dtype) {
@@ -56,12 +95,19 @@ std::vector<KernelCase> permute_cases(const std::string& what, const Shape& shap
   });
 }
 
-const KernelCases registered({{pixels_case(DType::float32), pixels_case(DType::bfloat16)},
-                              in_both_types("one_hot_columns", "8 columns to 32", run_one_hot),
-                              permute_cases("matrices [512, 128] transposed", Shape{4, 512, 128},
-                                            Dims{512 * 128, 1, 512}),
-                              permute_cases("middle axes exchanged, 64 inside", Shape{4, 16, 64, 64},
-                                            Dims{16 * 64 * 64, 64, 16 * 64, 1})});
+const KernelCases registered(
+    {{pixels_case(DType::float32), pixels_case(DType::bfloat16)},
+     {regions_case("32x32 padded by 4, mirrored",
+                   {.side = 32, .result = 32, .region = 32, .space = 8, .simulated = 64, .real = 1 << 14},
+                   "Rows begin anywhere in a sector, so that 32 bytes of one lie in two."),
+      regions_case(
+          "160x160 of 192x192 resampled to 128x128",
+          {.side = 192, .result = 128, .region = 160, .space = 32, .simulated = 2, .real = 256},
+          "Lanes read single bytes, tap by tap; the taps of neighbours overlap, which the cache serves.")},
+     in_both_types("one_hot_columns", "8 columns to 32", run_one_hot),
+     permute_cases("matrices [512, 128] transposed", Shape{4, 512, 128}, Dims{512 * 128, 1, 512}),
+     permute_cases("middle axes exchanged, 64 inside", Shape{4, 16, 64, 64},
+                   Dims{16 * 64 * 64, 64, 16 * 64, 1})});
 
 }  // namespace
 }  // namespace slipway
