@@ -209,9 +209,11 @@ class SchemaWriter {
 
   static json scalar(FieldType type, const FieldInfo& info, Place place) {
     if (type == FieldType::string && !info.choices.empty()) {
-      json choices = json::array();
-      for (const std::string& choice : info.choices)  // an editor's YAML reader takes these for what they are
-        choices.push_back(choice == "true" || choice == "false" ? json(choice == "true") : json(choice));
+      json choices = info.choices;
+      for (const std::string& choice :
+           info.choices) {  // which YAML takes for what they are, if not in quotes
+        if (choice == "true" || choice == "false") choices.push_back(choice == "true");
+      }
       return or_parameter({{"enum", choices}}, place);
     }
     if (type == FieldType::string) return {{"type", {"string", "number", "boolean"}}};

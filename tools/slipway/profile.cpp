@@ -23,8 +23,8 @@ class ProfileVerb : public Verb {
            "On a GPU ops are timed by events, one by one and not as the CUDA graph that training replays; "
            "each "
            "is an NVTX range.\n"
-           "Started by mpirun, it measures rank 0 of several, and how much of their exchange of gradients "
-           "is hidden behind the backward pass.\n"
+           "Started by mpirun, it measures rank 0, and how much of the ranks' exchange of gradients is "
+           "hidden.\n"
            "What --trace writes is for https://ui.perfetto.dev or chrome://tracing.\n\n"
            "Example:\n  slipway profile configs/mnist_cnn.yaml --steps 20 --trace mnist.json";
   }
