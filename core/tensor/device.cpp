@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/comm/communicator.h"
 #include "core/tensor/device_backend.h"
 
 namespace slipway {
@@ -62,6 +63,10 @@ class CpuBackend final : public DeviceBackend {
 
   void begin_range(const std::string&) override {}
   void end_range() override {}
+
+  std::unique_ptr<Communicator> connect(Device, Communicator&, std::chrono::milliseconds) override {
+    throw Error("cpu: ranks on CPUs are connected by their host's communicator");
+  }
 
  private:
   using Clock = std::chrono::steady_clock;

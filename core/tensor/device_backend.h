@@ -1,11 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "core/tensor/device.h"
 
 namespace slipway {
+
+class Communicator;
 
 /// What a device is, for people.
 struct DeviceInfo {
@@ -88,6 +92,12 @@ class DeviceBackend {
   /// Names what this thread enqueues until end_range(), for profilers of the device's vendor. Ranges nest.
   virtual void begin_range(const std::string& name) = 0;
   virtual void end_range() = 0;
+
+  /// A communicator for values on the device and on the host, of the ranks that `host` connects, which all
+  /// call this, each with a device of its own; `host` must outlive it. Whoever waits on the host for the
+  /// device longer than `timeout` gets a CommunicationError: the other ranks are taken to hang.
+  virtual std::unique_ptr<Communicator> connect(Device device, Communicator& host,
+                                                std::chrono::milliseconds timeout) = 0;
 
  protected:
   ~DeviceBackend() = default;

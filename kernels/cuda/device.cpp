@@ -6,7 +6,9 @@
 #include <string>
 
 #include "core/base/error.h"
-#include "core/tensor/device_backend.h"
+#include "core/tensor/event.h"
+#include "kernels/cuda/host_wait.h"
+#include "kernels/cuda/vendor/ranks.h"
 
 namespace slipway::cuda {
 namespace {
@@ -112,6 +114,7 @@ class CudaBackend final : public DeviceBackend {
     enqueue(stream, copy, cudaMemcpyHostToDevice);  // pageable memory: it has been read on return
   }
   void download(const Stream& stream, const ByteCopy& copy) override {
+    guard_wait(stream);  // the copy waits, too
     enqueue(stream, copy, cudaMemcpyDeviceToHost);
     synchronize(stream);
   }
@@ -127,6 +130,7 @@ class CudaBackend final : public DeviceBackend {
 
   void synchronize(const Stream& stream) override {
     select(stream.device);
+    guard_wait(stream);
     if (stream.native) {
       expect_success(cudaStreamSynchronize(queue_of(stream)), stream.device, "cudaStreamSynchronize");
     } else {
@@ -182,6 +186,7 @@ class CudaBackend final : public DeviceBackend {
 
   void synchronize_event(Device device, void* event) override {
     select(device);
+    guarded_wait(device, [&] { return cudaEventQuery(event_of(event)); });
     expect_success(cudaEventSynchronize(event_of(event)), device, "cudaEventSynchronize");
   }
 
@@ -241,7 +246,21 @@ class CudaBackend final : public DeviceBackend {
   void end_range() override { nvtxRangePop(); }
 #endif
 
+  std::unique_ptr<Communicator> connect(Device device, Communicator& host,
+                                        std::chrono::milliseconds timeout) override {
+    return connect_ranks(device, {.host = host, .timeout = timeout});
+  }
+
  private:
+  void guard_wait(const Stream& stream) {
+    if (!is_guarded(stream.device)) return;
+    select(stream.device);
+    if (stream.native) return guarded_wait(stream.device, [&] { return cudaStreamQuery(queue_of(stream)); });
+    Event end(stream.device);
+    end.record(stream);
+    end.synchronize();
+  }
+
   /// A stream without a queue stands for all of the device.
   void begin(const Stream& stream) {
     if (stream.native)

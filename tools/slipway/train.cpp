@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/comm/device_ranks.h"
 #include "core/comm/mpi.h"
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
@@ -67,9 +68,9 @@ class TrainVerb : public Verb {
 
   int run() override {
     const std::optional<LaunchedRank> launched = launched_rank(process_environment());
-    const std::unique_ptr<Communicator> ranks =
-        join_ranks(launched, {.timeout = std::chrono::milliseconds(std::llround(timeout_ * 1000))});
+    const std::unique_ptr<Communicator> ranks = join_ranks(launched, {.timeout = timeout()});
     ranks_ = ranks.get();
+    if (launched) local_ = {.rank = launched->local_rank, .ranks = launched->local_ranks};
     console_ = quiet_ ? ConsoleOutput::quiet : launched ? ConsoleOutput::plain : ConsoleOutput::shown;
     if (launched && threads_option_->count() == 0) threads_ = std::max(1, threads_ / launched->local_ranks);
     if (!ranks) return train();
@@ -94,6 +95,7 @@ class TrainVerb : public Verb {
     std::optional<RunDirectory> directory;
     std::optional<Project> project;
     std::optional<Compute> compute;
+    std::unique_ptr<Communicator> devices;  // of the ranks, unless these are CPUs
     std::optional<TrainingProgram> program;
     std::optional<Validation> validation;
     std::optional<Trainer> trainer;
@@ -109,20 +111,23 @@ class TrainVerb : public Verb {
       Compute::Options options = project->compute(ranks_ ? nullptr : choices.tuner());
       if (!device_.empty()) options.device = device_;
       options.synchronous = synchronous_;
+      options.local = local_;
       compute.emplace(options);
-      const Stream& stream = compute->stream();
-      require_user(!ranks_ || stream.device.is_host(), "several ranks train on CPUs only, not on ",
-                   to_string(stream.device), "; expected --device cpu");
+    });
+    const Stream& stream = compute->stream();
+    if (ranks_) devices = connect_devices(*ranks_, stream.device, timeout());
+    Communicator* const ranks = devices ? devices.get() : ranks_;
+    together(ranks_, [&] {
       project->deliver_to(stream.device);
-      program.emplace(project->model(), stream, project->config().train.batch_size, ranks_);
-      validation.emplace(project->source(), project->model(), stream, program->evaluated(), ranks_);
+      program.emplace(project->model(), stream, project->config().train.batch_size, ranks);
+      validation.emplace(project->source(), project->model(), stream, program->evaluated(), ranks);
       trainer.emplace(Trainer::Parts{.config = project->config(),
                                      .source = project->source(),
                                      .model = project->model(),
                                      .program = *program,
                                      .validation = *validation,
                                      .stream = stream,
-                                     .ranks = ranks_,
+                                     .ranks = ranks,
                                      .resume_command = resume_command()});
       if (!leads()) return;
       if (!resume_) initialize(*program, *project);
@@ -142,6 +147,9 @@ class TrainVerb : public Verb {
     return end.reason == RunEnd::Reason::interrupted ? 128 + trainer->stop_signal() : 0;
   }
 
+  std::chrono::milliseconds timeout() const {
+    return std::chrono::milliseconds(std::llround(timeout_ * 1000));
+  }
   bool leads() const { return !ranks_ || ranks_->rank() == 0; }
 
   void check_ranks(const RunConfig& config) const {
@@ -204,6 +212,7 @@ class TrainVerb : public Verb {
   CLI::Option* threads_option_ = nullptr;
   double timeout_ = 30;
   std::string runs_ = kDefaultRuns;
+  LocalRank local_;
   Communicator* ranks_ = nullptr;  // this process's; null if it is alone
 };
 

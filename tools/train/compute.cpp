@@ -1,5 +1,6 @@
 #include "tools/train/compute.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/base/error.h"
@@ -29,17 +30,21 @@ int cuda_index(const std::string& name) {
 
 }  // namespace
 
-Device choose_device(const std::string& name) {
+Device choose_device(const std::string& name, LocalRank local) {
   if (name == "cpu" || (name == "auto" && !has_real_gpu())) return {};
-  if (name == "auto") return {DeviceKind::cuda, 0};
-  require_user(name.starts_with("cuda"), "device '", name, "': expected auto, cpu, cuda or cuda:N");
-  const int index = cuda_index(name);
+  require_user(name == "auto" || name.starts_with("cuda"), "device '", name,
+               "': expected auto, cpu, cuda or cuda:N");
+  const bool own = name == "auto" || name == "cuda";
+  const int index = own ? local.rank : cuda_index(name);
   const DeviceBackend* backend = find_device_backend(DeviceKind::cuda);
   require_user(backend != nullptr, "device '", name,
                "': this build has no CUDA, expected one with -D SLIPWAY_GPU=cuda");
   std::string why_none;
   const int count = backend->count(&why_none);
   require_user(count > 0, "device '", name, "': there is no CUDA device: ", why_none);
+  require_user(!own || std::max(local.rank + 1, local.ranks) <= count, "device '", name, "': ", count,
+               " for the ", std::max(local.rank + 1, local.ranks),
+               " ranks of this machine, expected one each; or cuda:N, where each rank sees its own only");
   require_user(index < count, "device '", name, "': there ", count == 1 ? "is" : "are", " only ", count,
                ", see `slipway devices`");
   const DeviceInfo info = backend->info(index);
@@ -56,7 +61,7 @@ std::string describe(const Stream& stream) {
 }
 
 Compute::Compute(const Options& options)
-    : queue_(choose_device(options.device)),
+    : queue_(choose_device(options.device, options.local)),
       stream_{.device = queue_.device(),
               .threads = options.threads,
               .deterministic = options.deterministic,

@@ -13,15 +13,17 @@ struct Names {
   const char* launcher;
   const char* rank;
   const char* ranks;
+  const char* local_rank;
   const char* local_ranks;  // or null
   const char* condition;    // must be set too; or null
 };
 
 constexpr Names kLaunchers[] = {
-    {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", nullptr},
-    {"the process manager", "PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS", nullptr},
+    {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+     "OMPI_COMM_WORLD_LOCAL_SIZE", nullptr},
+    {"the process manager", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", nullptr},
     // Slurm sets the others for a batch script as well, which is no rank.
-    {"Slurm", "SLURM_PROCID", "SLURM_NTASKS", nullptr, "SLURM_STEP_ID"},
+    {"Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", nullptr, "SLURM_STEP_ID"},
 };
 
 int number(const Environment& environment, const char* name, const char* launcher) {
@@ -54,6 +56,8 @@ std::optional<LaunchedRank> launched_rank(const Environment& environment) {
     require_user(launched.rank >= 0 && launched.rank < launched.ranks, names.launcher,
                  " calls this process rank ", launched.rank, " of ", launched.ranks, " (", names.rank, ", ",
                  names.ranks, ")");
+    if (environment(names.local_rank))
+      launched.local_rank = number(environment, names.local_rank, names.launcher);
     if (names.local_ranks && environment(names.local_ranks))
       launched.local_ranks = number(environment, names.local_ranks, names.launcher);
     return launched;

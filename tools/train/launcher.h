@@ -14,7 +14,8 @@ struct LaunchedRank {
   std::string launcher;  // "Open MPI"
   int rank = 0;
   int ranks = 1;
-  int local_ranks = 1;  // on this machine
+  int local_rank = 0;  // on this machine
+  int local_ranks = 1;
 };
 
 /// The value of an environment variable; none if it is not set.

@@ -99,8 +99,9 @@ void broadcast_state(Communicator& ranks, TrainingProgram& program, TrainingProg
   const Variables& variables = program.variables();
   expect_same_layouts(ranks, variables);
   for (const std::string& name : variables.names()) {
-    const Tensor& tensor = variables[name];
-    broadcast_bytes(ranks, tensor.view().data, tensor.type().bytes(), 0, "the first state");
+    const TensorView values = variables[name];  // what is between its elements as well
+    const ValueType bytes(DType::uint8, Shape{static_cast<std::int64_t>(values.type.bytes())});
+    ranks.broadcast(program.stream(), {.values = {values.data, bytes, values.device}}, "the first state");
   }
   static_assert(std::is_trivially_copyable_v<TrainingProgress>);
   broadcast_bytes(ranks, &progress, sizeof progress, 0, "the first state");

@@ -72,6 +72,7 @@ class TrainingProgram {
   /// drops their gradients: after a result that is not finite, all variables are as after the last update.
   void undo_step();
 
+  const Stream& stream() const { return stream_; }
   Variables& variables() { return variables_; }
   const Variables& variables() const { return variables_; }
   const VariableArena& arena() const { return arena_; }

@@ -99,7 +99,7 @@ std::shared_ptr<Round> make_round(const std::shared_ptr<Clique>& clique) {
       const auto& member = clique->members[rank];
       if (!member) continue;  // its initialisation is still to come
       const bool dead = !member->alive || static_cast<int>(rank) == settings().faults.dead_rank;
-      if (dead || machine().idle_threads().count(member->thread) != 0) return false;
+      if (dead || machine().is_idle(member->thread)) return false;
     }
     return true;
   };
@@ -176,7 +176,7 @@ void enqueue_collective(Machine& machine, const std::shared_ptr<ncclComm>& rank,
   operation.caller = call.caller;
   const auto self = std::this_thread::get_id();
   rank->clique->members[static_cast<std::size_t>(rank->rank)]->thread = self;
-  machine.set_idle(self, false);
+  machine.note_call(self);
   if (rank->rank == settings().faults.dead_rank) throw NcclFailure{ncclSystemError};
   const Round::Part part{call, self, in_group() || stream.branch.capture != 0};
   operation.join = [rank, part] { return join_round(*rank, part); };

@@ -32,7 +32,9 @@ std::uint64_t number_of(const ncclUniqueId& id) {
 }
 
 ncclComm_t join(const std::shared_ptr<Clique>& clique, int rank, int device) {
-  clique->members[static_cast<std::size_t>(rank)] = Clique::Member{.thread = std::this_thread::get_id()};
+  const auto self = std::this_thread::get_id();
+  clique->members[static_cast<std::size_t>(rank)] = Clique::Member{.thread = self};
+  machine().note_call(self);  // another thread of this name may have ended
   auto joined = std::make_shared<ncclComm>(ncclComm{clique, rank, device});
   if (rank == settings().faults.dead_rank) clique->error = ncclRemoteError;
   const ncclComm_t handle = joined.get();

@@ -12,7 +12,7 @@ std::atomic<std::uint64_t> generation{0};  // of the machine
 struct ThreadEnd {
   ~ThreadEnd() {
     const std::lock_guard lock(call_mutex());
-    if (has_machine()) machine().set_idle(std::this_thread::get_id(), true);
+    if (has_machine()) machine().note_end(std::this_thread::get_id());
   }
 };
 

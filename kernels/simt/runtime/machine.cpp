@@ -124,32 +124,38 @@ void Machine::wait(const Ticket& ticket) {
   if (!ticket) return;
   if (!ticket->done) ++usage.host_waits;
   while (!ticket->done) {
-    if (!schedule.run_one()) wait_for_other_threads();
+    if (!schedule.run_one()) wait_for_other_threads(ticket);
   }
+  idle_threads_.erase(std::this_thread::get_id());
   progress_.notify_all();
   schedule.tell_host(ticket);
   if (!take_unraised().empty()) throw Failure{cudaErrorLaunchFailure};
 }
 
-void Machine::wait_for_other_threads() {
+void Machine::wait_for_other_threads(const Ticket& ticket) {
   const auto self = std::this_thread::get_id();
-  set_idle(self, true);
-  const bool hopeless = !schedule.may_continue();
-  if (!hopeless) progress_.wait(call_mutex());
-  set_idle(self, false);
-  if (!hopeless) return;
+  Ticket& awaited = idle_threads_[self];  // null at first, or where another thread of this name has ended
+  if (awaited != ticket) progress_.notify_all();
+  awaited = ticket;
+  if (schedule.may_continue()) return progress_.wait(call_mutex());
+  idle_threads_.erase(self);
   report({.kind = "deadlock", .message = "the host waits for work that can never run"});
   throw Failure{cudaErrorLaunchTimeout};
 }
 
-void Machine::set_idle(std::thread::id thread, bool idle) {
-  if (idle && idle_threads_.insert(thread).second) progress_.notify_all();
-  if (!idle) idle_threads_.erase(thread);
+bool Machine::is_idle(std::thread::id thread) const {
+  const auto found = idle_threads_.find(thread);
+  return found != idle_threads_.end() && (!found->second || !found->second->done);
+}
+
+void Machine::note_end(std::thread::id thread) {
+  idle_threads_[thread] = nullptr;
+  progress_.notify_all();
 }
 
 bool Machine::query(const Ticket& ticket) {
   if (!ticket) return true;
-  if (!ticket->done) schedule.run_one();
+  if (!ticket->done && schedule.run_one()) progress_.notify_all();
   if (ticket->done) schedule.tell_host(ticket);
   return ticket->done;
 }

@@ -77,10 +77,11 @@ class Machine {
   /// Runs work until this is done; the host then knows of it. Nothing to wait for: null.
   void wait(const Ticket& ticket);
   /// Waits, in a thread that has nothing to run, for what other threads do. Failure if none of them can help.
-  void wait_for_other_threads();
-  /// Host threads that wait in here or have ended: nothing can come of them.
-  const std::set<std::thread::id>& idle_threads() const { return idle_threads_; }
-  void set_idle(std::thread::id thread, bool idle);
+  void wait_for_other_threads(const Ticket& ticket);
+  /// Whether nothing can come of a host thread: it waits in here, for what is not done yet, or has ended.
+  bool is_idle(std::thread::id thread) const;
+  void note_call(std::thread::id thread) { idle_threads_.erase(thread); }
+  void note_end(std::thread::id thread);
   /// Whether the work is done. Asking lets the device get on with something.
   bool query(const Ticket& ticket);
   void wait_for_device(int device);
@@ -107,8 +108,8 @@ class Machine {
   AccessLog log_;
   std::mutex history_mutex_;
   const Operation* running_ = nullptr;
-  Accessor accessor_;  // of the running operation
-  std::set<std::thread::id> idle_threads_;
+  Accessor accessor_;                               // of the running operation
+  std::map<std::thread::id, Ticket> idle_threads_;  // and what they wait for; null: they have ended
   std::condition_variable_any progress_;  // something has been enqueued, has run, or a thread has become idle
 };
 

@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "tools/train/compute.h"
+
 namespace slipway::test {
 namespace {
 
@@ -16,13 +18,14 @@ Environment environment(const std::map<std::string, std::string>& variables) {
 }
 
 void expect_rank(const std::map<std::string, std::string>& variables, const std::string& launcher, int rank,
-                 int ranks, int local_ranks) {
+                 int ranks, LocalRank local) {
   const std::optional<LaunchedRank> launched = launched_rank(environment(variables));
   ASSERT_TRUE(launched.has_value());
   EXPECT_EQ(launched->launcher, launcher);
   EXPECT_EQ(launched->rank, rank);
   EXPECT_EQ(launched->ranks, ranks);
-  EXPECT_EQ(launched->local_ranks, local_ranks);
+  EXPECT_EQ(launched->local_rank, local.rank);
+  EXPECT_EQ(launched->local_ranks, local.ranks);
 }
 
 std::string mistake(const std::map<std::string, std::string>& variables) {
@@ -34,22 +37,24 @@ std::string mistake(const std::map<std::string, std::string>& variables) {
   return "";
 }
 
-const std::map<std::string, std::string> kOpenMpi = {
-    {"OMPI_COMM_WORLD_RANK", "5"}, {"OMPI_COMM_WORLD_SIZE", "8"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"}};
+const std::map<std::string, std::string> kOpenMpi = {{"OMPI_COMM_WORLD_RANK", "5"},
+                                                     {"OMPI_COMM_WORLD_SIZE", "8"},
+                                                     {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                                                     {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"}};
 const std::map<std::string, std::string> kSlurm = {
-    {"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "2"}, {"SLURM_STEP_ID", "0"}};
+    {"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "2"}, {"SLURM_LOCALID", "1"}, {"SLURM_STEP_ID", "0"}};
 
 TEST(Launcher, SaysWhichRankThisIs) {
   EXPECT_FALSE(launched_rank(environment({})).has_value());
-  expect_rank(kOpenMpi, "Open MPI", 5, 8, 4);
-  expect_rank({{"PMI_RANK", "0"}, {"PMI_SIZE", "3"}}, "the process manager", 0, 3, 1);
-  expect_rank(kSlurm, "Slurm", 1, 2, 1);
+  expect_rank(kOpenMpi, "Open MPI", 5, 8, {.rank = 1, .ranks = 4});
+  expect_rank({{"PMI_RANK", "0"}, {"PMI_SIZE", "3"}}, "the process manager", 0, 3, {});
+  expect_rank(kSlurm, "Slurm", 1, 2, {.rank = 1, .ranks = 1});
 }
 
 TEST(Launcher, TheInnerOneCounts) {
   std::map<std::string, std::string> both = kSlurm;
   both.insert(kOpenMpi.begin(), kOpenMpi.end());
-  expect_rank(both, "Open MPI", 5, 8, 4);
+  expect_rank(both, "Open MPI", 5, 8, {.rank = 1, .ranks = 4});
 }
 
 TEST(Launcher, ABatchScriptOfSlurmIsNoRank) {

@@ -3,131 +3,26 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <cstring>
 
-#include "core/runtime/step_state.h"
+#include "tests/support/learning.h"
 #include "tests/support/local_ranks.h"
 #include "tools/train/data_source.h"
-#include "tools/train/evaluator.h"
 
 namespace slipway::test {
 namespace {
 
-// Plain descent: adaptive steps would blow up the rounding of a bias in front of a normalisation, whose
-// gradient is 0. 22 samples in batches of 5: the last has 2, of which the third of four ranks gets none.
-constexpr const char* kImages = R"(
-data:
-  train: {random: {shape: [1, 6, 6], classes: 3, samples: 22}}
-model:
-  - conv2d: {filters: 5, kernel: 3, padding: 1}
-  - batch_norm
-  - relu
-  - residual: [conv2d: {filters: 5, kernel: 3, padding: 1}, batch_norm]
-  - relu
-  - max_pool: 2
-  - flatten
-  - dropout: 0.3
-  - linear: 7
-  - batch_norm
-  - layer_norm
-  - gelu
-  - linear: 3
-loss: {cross_entropy: {class_weights: [0.5, 2, 1], label_smoothing: 0.1}}
-metrics: [accuracy]
-train: {batch_size: 5, clip_norm: 1, average_decay: 0.9, optimizer: {sgd: {learning_rate: 0.01, momentum: 0.9}}}
-)";
-
-constexpr const char* kTable = R"(
-data:
-  train: {random: {shape: [6], classes: 3, samples: 22}}
-model: [linear: 8, relu, linear: 3]
-loss: {cross_entropy: {ignored_label: 1}}
-metrics: [accuracy]
-train: {batch_size: 7, accumulate: 2, optimizer: {adamw: {learning_rate: 0.01}}}
-)";
-
-struct Learned {
-  std::vector<double> figures;  // of every batch: loss, norm of the gradient; then of the evaluation
-  std::map<std::string, Tensor> variables;
-};
-
-Learned learn(const std::string& yaml, Communicator* ranks, int epochs = 2) {
-  RunConfig config = parse_run_config(yaml, "run");
-  const DataSource source(config, ".");
-  const Model model(config, *source.pipeline());
-  TrainingProgram program(model, {}, config.train.batch_size, ranks);
-  const std::shared_ptr<const Dataset>& dataset = source.part(DataSource::Part::train);
-  LoaderOptions options{.batch_size = config.train.batch_size,
-                        .shuffle = true,
-                        .workers = 0,
-                        .held = 2,
-                        .shard = ranks ? ranks->shard() : Shard{}};
-  Loader loader(dataset, source.pipeline(), options);
-  TrainingProgress progress;
-  if (ranks) broadcast_state(*ranks, program, progress);
-  Learned learned;
-  StepState::set_learning_rate(program.variables(), 0.01);
-  std::int64_t batches = 0;
-  for (int epoch = 0; epoch < epochs; ++epoch) {
-    while (const Batch* batch = loader.next()) {
-      StepState::set_step(program.variables(), batches / config.train.accumulate);
-      const bool update = ++batches % config.train.accumulate == 0;
-      const auto result = program.run(
-          batch->tensors, update ? TrainingProgram::Phase::update : TrainingProgram::Phase::accumulate,
-          batch->samples);
-      EXPECT_TRUE(result.finite);
-      learned.figures.insert(learned.figures.end(), {result.loss, result.gradient_norm});
-    }
-  }
-  options.shuffle = false;
-  Loader all(dataset, source.pipeline(), options);
-  Evaluator evaluator(model, {}, program.evaluated(), ranks);
-  const Evaluator::Result result = evaluator.run(all);
-  EXPECT_EQ(result.samples, dataset->size());
-  for (const Evaluator::Figure& figure : result.figures) learned.figures.push_back(figure.value);
-  for (const std::string& name : program.variables().names()) {
-    if (TrainingProgram::is_accumulated(name)) continue;  // zero, and ranks have them in buckets
-    learned.variables[name] = program.variables().read(name);
-  }
-  return learned;
-}
-
-void expect_same(const Learned& actual, const Learned& expected, double tolerance) {
-  ASSERT_EQ(actual.figures.size(), expected.figures.size());
-  for (std::size_t i = 0; i < actual.figures.size(); ++i)
-    ASSERT_NEAR(actual.figures[i], expected.figures[i], tolerance) << "figure " << i;
-  ASSERT_EQ(actual.variables.size(), expected.variables.size());
-  for (const auto& [name, value] : expected.variables) {
-    const Tensor a = actual.variables.at(name).cast(DType::float64), b = value.cast(DType::float64);
-    for (std::int64_t i = 0; i < b.elements(); ++i) {
-      const double wanted = b.as<double>()[static_cast<std::size_t>(i)];
-      ASSERT_NEAR(a.as<double>()[static_cast<std::size_t>(i)], wanted, tolerance) << name << '[' << i << ']';
-    }
-  }
-}
-
 void expect_ranks_learn_the_same(const std::string& yaml) {
-  const Learned alone = learn(yaml, nullptr);
+  const Learned alone = learn(yaml);
   for (const int count : {1, 2, 3, 4}) {
     SCOPED_TRACE(text(count, " ranks"));
     std::vector<Learned> learned(static_cast<std::size_t>(count));
     run_on_ranks(count, [&](Communicator& ranks) {
-      learned[static_cast<std::size_t>(ranks.rank())] = learn(yaml, &ranks);
+      learned[static_cast<std::size_t>(ranks.rank())] = learn(yaml, {.ranks = &ranks});
     });
     expect_same(learned[0], alone, 2e-5);
     for (const Learned& other : learned) expect_same(other, learned[0], 0);
   }
 }
-
-/// Eight megabytes of gradients, which travel in several buckets.
-constexpr const char* kWide = R"(
-data:
-  train: {random: {shape: [700], classes: 3, samples: 10}}
-model: [linear: 1100, relu, linear: 1100, relu, linear: 3]
-loss: cross_entropy
-metrics: [accuracy]
-train: {batch_size: 5, accumulate: 2, optimizer: {sgd: {learning_rate: 0.01, momentum: 0.9}}}
-)";
 
 TEST(RanksSlow, LearnTheSameFromImages) { expect_ranks_learn_the_same(kImages); }
 TEST(Ranks, LearnTheSameFromATable) { expect_ranks_learn_the_same(kTable); }
@@ -139,10 +34,10 @@ TEST(Ranks, SendGradientsInBfloat16) {
   const std::size_t train = yaml.find("train: {batch_size");
   std::string narrow = yaml;
   narrow.insert(train + 8, "wire: bfloat16, ");
-  const Learned expected = learn(yaml, nullptr);
+  const Learned expected = learn(yaml);
   std::vector<Learned> learned(3);
   run_on_ranks(3, [&](Communicator& ranks) {
-    learned[static_cast<std::size_t>(ranks.rank())] = learn(narrow, &ranks);
+    learned[static_cast<std::size_t>(ranks.rank())] = learn(narrow, {.ranks = &ranks});
   });
   expect_same(learned[0], expected, 5e-2);
   EXPECT_NE(learned[0].figures, expected.figures);
@@ -152,20 +47,15 @@ TEST(Ranks, SendGradientsInBfloat16) {
 /// Of one rank alone, without ranks, and of others.
 void expect_same_bits_on_any_number_of_ranks(const std::string& yaml) {
   const std::string fixed = "deterministic: ranks\n" + yaml;
-  const Learned alone = learn(fixed, nullptr);
-  expect_same(alone, learn(yaml, nullptr), 2e-5);
+  const Learned alone = learn(fixed);
+  expect_same(alone, learn(yaml), 2e-5);
   for (const int count : {1, 2, 4, 8}) {
     SCOPED_TRACE(text(count, " ranks"));
     std::vector<Learned> learned(static_cast<std::size_t>(count));
     run_on_ranks(count, [&](Communicator& ranks) {
-      learned[static_cast<std::size_t>(ranks.rank())] = learn(fixed, &ranks);
+      learned[static_cast<std::size_t>(ranks.rank())] = learn(fixed, {.ranks = &ranks});
     });
-    for (const Learned& each : learned) {
-      for (const auto& [name, value] : alone.variables) {
-        const TensorView a = each.variables.at(name), b = value;
-        ASSERT_EQ(std::memcmp(a.data, b.data, b.type.bytes()), 0) << name;
-      }
-    }
+    for (const Learned& each : learned) expect_same_bits(each, alone);
   }
 }
 
