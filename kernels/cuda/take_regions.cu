@@ -134,7 +134,8 @@ __device__ inline T to_pixel(float value) {
     return static_cast<T>(fminf(fmaxf(value + 0.5f, 0.0f), 255.0f));
 }
 
-/// A thread a pixel of the result, summed in the order of PlaneResampler.
+/// A thread a pixel of the result, summed in the order of PlaneResampler, and rounded where that is when it
+/// is compiled for a CPU of today: a mean that lies in the middle between two bytes would tell.
 template <class T>
 __global__ void __launch_bounds__(kBlockThreads)
     resample_regions(const Images images, const AxisTaps rows, const AxisTaps columns,
@@ -160,7 +161,8 @@ __global__ void __launch_bounds__(kBlockThreads)
       const T* source = from + (first_row + j) * images.width + first_column;
       float narrow = 0;
       for (std::int32_t k = 0; k < column_count; ++k)
-        narrow = fmaf(columns.weight(sample, k, column), static_cast<float>(source[k]), narrow);
+        narrow =
+            __fadd_rn(narrow, __fmul_rn(columns.weight(sample, k, column), static_cast<float>(source[k])));
       sum = fmaf(rows.weight(sample, j, row), narrow, sum);
     }
     y[i] = to_pixel<T>(sum);
