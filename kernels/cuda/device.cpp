@@ -3,6 +3,7 @@
 #include <nvtx3/nvToolsExt.h>
 #endif
 
+#include <exception>
 #include <string>
 
 #include "core/base/error.h"
@@ -92,8 +93,7 @@ class CudaBackend final : public DeviceBackend {
   }
 
   void release(Device device, std::byte* memory) noexcept override {
-    if (cudaSetDevice(device.index) != cudaSuccess) return;
-    cudaDeviceSynchronize();  // what is enqueued may still use it
+    if (!settle(device)) return;  // what is enqueued may still use it
     cudaFree(memory);
   }
 
@@ -149,8 +149,7 @@ class CudaBackend final : public DeviceBackend {
   }
 
   void release_pinned(Device device, std::byte* memory) noexcept override {
-    if (cudaSetDevice(device.index) != cudaSuccess) return;
-    cudaDeviceSynchronize();  // what is enqueued may still use it
+    if (!settle(device)) return;  // what is enqueued may still use it
     cudaFreeHost(memory);
   }
 
@@ -233,8 +232,7 @@ class CudaBackend final : public DeviceBackend {
   }
 
   void close_recording(Device device, void* recording) noexcept override {
-    if (cudaSetDevice(device.index) != cudaSuccess) return;
-    cudaDeviceSynchronize();  // it may be running
+    if (!settle(device)) return;  // it may be running
     cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recording));
   }
 
@@ -259,6 +257,18 @@ class CudaBackend final : public DeviceBackend {
     Event end(stream.device);
     end.record(stream);
     end.synchronize();
+  }
+
+  /// Waits for everything on the device, whatever becomes of it. False if there is no such device.
+  bool settle(Device device) noexcept {
+    if (cudaSetDevice(device.index) != cudaSuccess) return false;
+    try {
+      guard_wait({.device = device});
+    } catch (const std::exception&) {
+      cudaGetLastError();  // who waits for results is told
+    }
+    cudaDeviceSynchronize();
+    return true;
   }
 
   /// A stream without a queue stands for all of the device.

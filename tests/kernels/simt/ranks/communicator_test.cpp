@@ -201,6 +201,18 @@ TEST_F(CudaRanks, GiveUpWaitingForOneThatNeverComes) {
       std::chrono::milliseconds(0));
 }
 
+/// Whose memory is not freed before.
+TEST_F(CudaRanks, AnErrorEndsAnExchangeThatIsOnItsWay) {
+  const auto fail = [](const DeviceRank& rank) {
+    if (rank.host.rank() == 1) return;
+    const Tensor values = on_device(rank, Tensor::full(DType::float32, {3}, 1));
+    rank.ranks.start_all_reduce(rank.stream, values, "the gradient");
+    throw Error("a mistake of this rank");
+  };
+  EXPECT_THROW(run_on_device_ranks(2, fail, std::chrono::milliseconds(0)), Error);
+  expect_no_findings();
+}
+
 TEST_F(CudaRanks, RefuseWhatTheyCannotExchange) {
   run_on_device_ranks(2, [](const DeviceRank& rank) {
     const Tensor halves(DType::float16, {3}, rank.stream.device),
