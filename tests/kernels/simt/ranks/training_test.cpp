@@ -8,7 +8,7 @@ namespace {
 /// Gradients of a bit more than the least that a bucket holds.
 constexpr const char* kTwoBuckets = R"(
 data:
-  train: {random: {shape: [16], classes: 3, samples: 10}}
+  train: {random: {shape: [16], classes: 3, samples: 5}}
 model: [linear: 1100, relu, linear: 960, relu, linear: 3]
 loss: cross_entropy
 metrics: [accuracy]
