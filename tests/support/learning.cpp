@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <span>
 
 #include "core/runtime/step_state.h"
 #include "tools/train/data_source.h"
@@ -61,10 +64,12 @@ void expect_same(const Learned& actual, const Learned& expected, double toleranc
   ASSERT_EQ(actual.variables.size(), expected.variables.size());
   for (const auto& [name, value] : expected.variables) {
     const Tensor a = actual.variables.at(name).cast(DType::float64), b = value.cast(DType::float64);
-    for (std::int64_t i = 0; i < b.elements(); ++i) {
-      const double wanted = b.as<double>()[static_cast<std::size_t>(i)];
-      ASSERT_NEAR(a.as<double>()[static_cast<std::size_t>(i)], wanted, tolerance) << name << '[' << i << ']';
-    }
+    const std::span<const double> found = a.as<double>(), wanted = b.as<double>();
+    const auto near = [&](double x, double y) { return std::abs(x - y) <= tolerance; };
+    const auto differ = std::mismatch(found.begin(), found.end(), wanted.begin(), wanted.end(), near);
+    ASSERT_TRUE(differ.first == found.end() && differ.second == wanted.end())
+        << name << '[' << differ.first - found.begin() << "] is " << *differ.first << ", expected "
+        << *differ.second;
   }
 }
 

@@ -27,7 +27,7 @@ void expect_ranks_learn_the_same(const std::string& yaml) {
 TEST(RanksSlow, LearnTheSameFromImages) { expect_ranks_learn_the_same(kImages); }
 TEST(Ranks, LearnTheSameFromATable) { expect_ranks_learn_the_same(kTable); }
 
-TEST(Ranks, LearnTheSameInBuckets) { expect_ranks_learn_the_same(kWide); }
+TEST(RanksSlow, LearnTheSameInBuckets) { expect_ranks_learn_the_same(kWide); }
 
 TEST(Ranks, SendGradientsInBfloat16) {
   const std::string yaml = std::string(kTable) + "\n";
@@ -61,7 +61,7 @@ void expect_same_bits_on_any_number_of_ranks(const std::string& yaml) {
 
 TEST(RanksSlow, GiveTheSameBitsFromImages) { expect_same_bits_on_any_number_of_ranks(kImages); }
 TEST(Ranks, GiveTheSameBitsFromATable) { expect_same_bits_on_any_number_of_ranks(kTable); }
-TEST(Ranks, GiveTheSameBitsInBuckets) { expect_same_bits_on_any_number_of_ranks(kWide); }
+TEST(RanksSlow, GiveTheSameBitsInBuckets) { expect_same_bits_on_any_number_of_ranks(kWide); }
 
 TEST(Ranks, ExchangeGradientsWhileBackwardRuns) {
   run_on_ranks(2, [](Communicator& ranks) {
