@@ -210,8 +210,8 @@ class SchemaWriter {
   static json scalar(FieldType type, const FieldInfo& info, Place place) {
     if (type == FieldType::string && !info.choices.empty()) {
       json choices = info.choices;
-      for (const std::string& choice :
-           info.choices) {  // which YAML takes for what they are, if not in quotes
+      // Without quotes YAML takes these two for what they are.
+      for (const std::string& choice : info.choices) {
         if (choice == "true" || choice == "false") choices.push_back(choice == "true");
       }
       return or_parameter({{"enum", choices}}, place);

@@ -53,6 +53,11 @@ def has_cuda():
     return any(line.startswith("cuda:0 ") and line.endswith(" usable") for line in listed.splitlines())
 
 
+def has_mpi():
+    """Whether the program can train by several processes."""
+    return "MPI:      not in this build" not in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
+
+
 class RunTest(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="slipway_")
@@ -99,6 +104,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(ours.keys(), theirs.keys())
         for name, value in ours.items():
             np.testing.assert_array_equal(value, theirs[name], err_msg=name)
+
+
+@unittest.skipUnless(has_mpi(), "this build has no MPI")
+class LaunchTest(RunTest):
+    def launch(self, ranks, config, *arguments, runs="runs", status=0, **settings):
+        """As train(), by so many processes of one thread each."""
+        assignments = [f"--set={key.replace('__', '.')}={value}" for key, value in settings.items()]
+        return self.slipway("launch", "--devices", ranks, config, "--runs", runs, "--threads", 1, *arguments, *assignments,
+                            status=status)
 
 
 def threads(arguments):

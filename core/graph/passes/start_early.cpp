@@ -95,8 +95,7 @@ class EarlyStarter {
   GraphRewriter rewrite_;
   std::vector<bool> early_, placed_;
   std::vector<int> starts_ = std::vector<int>(early_.size(), kNone);  // the first start that a node leads to
-  std::set<std::pair<int, int>>
-      ready_;  // early nodes whose inputs are there: what leads to the first start first
+  std::set<std::pair<int, int>> ready_;  // (starts_, node) of early nodes whose inputs are there
   std::vector<int> waits_for_;
   std::vector<std::vector<int>> frees_;
 };

@@ -8,6 +8,7 @@
 #include "layers/ops/reshape.h"
 #include "layers/ops/structural.h"
 #include "layers/ops/unary.h"
+#include "optim/accumulation.h"
 
 namespace slipway {
 namespace {
@@ -223,26 +224,14 @@ TEST(StartEarly, MovesStartsAndWhatLeadsToThem) {
                                                                     "start", "abs", "add", "add"}));
 }
 
-/// variable = x
-class Assign : public Op {
- public:
-  std::string_view name() const override { return "assign"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
-  void run(OpContext& context) const override { copy_elements(context.input(1), context.output()); }
-  std::vector<InPlace> in_place() const override {
-    return {{.output = 0, .input = 0, .rule = InPlace::Rule::required}};
-  }
-};
-
 TEST(StartEarly, KeepsUpdatesOfAVariableBehindItsReaders) {
   Graph graph;
   const Value x = graph.input("x", kImage), variable = graph.variable(weight("w"));
   const Value before = unary(graph, UnaryFunction::exp, unary(graph, UnaryFunction::tanh, variable));
-  const Value after = graph.add(Assign(), {variable, x});
-  graph.update(variable, after);
+  const Value after = accumulate(graph, variable, x);
   graph.output("y", graph.add(Binary(BinaryFunction::add), {before, graph.add(Start(), {after})}));
   EXPECT_EQ(op_names(start_early(graph)),
-            (std::vector<std::string>{"tanh", "assign", "start", "exp", "add"}));
+            (std::vector<std::string>{"tanh", "accumulate", "start", "exp", "add"}));
 }
 
 /// The sum of all parts' x; of one part it is x.

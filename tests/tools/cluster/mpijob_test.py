@@ -10,12 +10,11 @@ import unittest
 import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from runs import PROGRAM, SOURCES, TABLE, RunTest
-
-HAS_MPI = "MPI:      not in this build" not in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
+from runs import PROGRAM, SOURCES, TABLE, RunTest, has_mpi
 
 
-@unittest.skipUnless(HAS_MPI, "this build has no MPI")
+
+@unittest.skipUnless(has_mpi(), "this build has no MPI")
 class MpiJobTest(RunTest):
     def setUp(self):
         super().setUp()

@@ -2,28 +2,19 @@
 """The configurations of the project, trained by several processes: they learn what one process learns."""
 
 import os
-import subprocess
 import sys
 import unittest
 
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from reduced_configs import CONFIGS, reduced
-from runs import PROGRAM, RunTest, read_checkpoint, read_records
+from reduced_configs import CALMER, CONFIGS, reduced
+from runs import LaunchTest, read_checkpoint, read_records
 
-HAS_MPI = "MPI:      not in this build" not in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
 STEPS = 10
-# Batch normalisation of a few values and a high learning rate make steps amplify any rounding.
-CALMER = {"cifar10_resnet18": {"train__optimizer__sgd__learning_rate": 0.01}}
 
 
-@unittest.skipUnless(HAS_MPI, "this build has no MPI")
-class LaunchConfigsTest(RunTest):
-    def launch(self, ranks, config, runs, **settings):
-        assignments = [f"--set={key.replace('__', '.')}={value}" for key, value in settings.items()]
-        self.slipway("launch", "--devices", ranks, config, "--runs", runs, "--threads", 1, *assignments)
-
+class LaunchConfigsTest(LaunchTest):
     def losses(self, run):
         return [record["loss"] for record in read_records(self.path(run)) if record["kind"] == "step"]
 
@@ -34,7 +25,7 @@ class LaunchConfigsTest(RunTest):
             self.train(config, runs="alone", **settings)
             for ranks in (2, 3, 4, 8):
                 with self.subTest(f"{name} on {ranks} ranks"):
-                    self.launch(ranks, config, f"ranks{ranks}", **settings)
+                    self.launch(ranks, config, runs=f"ranks{ranks}", **settings)
                     np.testing.assert_allclose(self.losses(f"ranks{ranks}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
 
     def test_accumulated_batches_follow_one_process(self):
@@ -43,7 +34,7 @@ class LaunchConfigsTest(RunTest):
                 config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=4))
                 settings = CALMER.get(name, {}) | {"train__accumulate": 2}
                 self.train(config, runs="alone", **settings)
-                self.launch(2, config, "ranks", **settings)
+                self.launch(2, config, runs="ranks", **settings)
                 np.testing.assert_allclose(self.losses(f"ranks/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
 
     def assert_same_bits(self, config, name, **settings):
@@ -51,7 +42,7 @@ class LaunchConfigsTest(RunTest):
         self.train(config, runs="alone", **settings)
         alone = read_checkpoint(self.path(f"alone/{name}/checkpoints/last.h5"))
         for ranks in (2, 4):
-            self.launch(ranks, config, f"bits{ranks}", **settings)
+            self.launch(ranks, config, runs=f"bits{ranks}", **settings)
             other = read_checkpoint(self.path(f"bits{ranks}/{name}/checkpoints/last.h5"))
             self.assertEqual(alone.keys(), other.keys())
             for entry, value in alone.items():
@@ -74,10 +65,9 @@ class LaunchConfigsTest(RunTest):
         config = self.write("run.yaml", reduced(CONFIGS["iris_mlp"], self.directory, batch_size=6))
         for settings, message in (
             ({"deterministic": "ranks"}, "3 ranks do not divide virtual_shards 8, as `deterministic: ranks` expects"),
-            ({"train.virtual_shards": 6}, "virtual_shards is 6, expected a power of two"),
-            ({"deterministic": "ranks", "train.wire": "bfloat16"}, "expected float32 with `deterministic: ranks`")):
-            assignments = [f"--set={key}={value}" for key, value in settings.items()]
-            done = self.slipway("launch", "--devices", 3, config, *assignments, status=2)
+            ({"train__virtual_shards": 6}, "virtual_shards is 6, expected a power of two"),
+            ({"deterministic": "ranks", "train__wire": "bfloat16"}, "expected float32 with `deterministic: ranks`")):
+            done = self.launch(3, config, status=2, **settings)
             self.assertEqual(done.stderr.count(message), 1, done.stderr)
 
 

@@ -10,21 +10,14 @@ import unittest
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from runs import IMAGES, PROGRAM, TABLE, RunTest, parameters, read_checkpoint, read_records
+from runs import IMAGES, TABLE, LaunchTest, parameters, read_checkpoint, read_records
 
-HAS_MPI = "MPI:      not in this build" not in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
 # Adaptive steps would blow up the rounding of a bias in front of a normalisation, whose gradient is 0.
 IMAGES = IMAGES.replace("{adamw: {learning_rate: 0.01}}", "{sgd: {learning_rate: 0.05, momentum: 0.9}}")
 FOREVER = ["--set=train.epochs=1000000", "--set=train.schedule=constant", "--set=train.checkpoint.every_epochs=1000000"]
 
 
-@unittest.skipUnless(HAS_MPI, "this build has no MPI")
-class LaunchTest(RunTest):
-    def launch(self, ranks, config, *arguments, runs="runs", status=0, **settings):
-        assignments = [f"--set={key.replace('__', '.')}={value}" for key, value in settings.items()]
-        return self.slipway("launch", "--devices", ranks, config, "--runs", runs, "--threads", 1, *arguments, *assignments,
-                            status=status)
-
+class LearningTest(LaunchTest):
     def assert_close(self, one, other):
         """Records and checkpoints of two runs agree to rounding."""
         ours, theirs = read_records(one), read_records(other)
@@ -39,8 +32,6 @@ class LaunchTest(RunTest):
         for name, value in ours.items():
             np.testing.assert_allclose(value, theirs[name], atol=1e-3, err_msg=name)
 
-
-class LearningTest(LaunchTest):
     def test_any_number_of_ranks_learns_the_same(self):
         # The last batch of three samples leaves one of four ranks without any.
         config = self.write("run.yaml", IMAGES)

@@ -10,13 +10,10 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from reduced_configs import CONFIGS, reduced
+from reduced_configs import CALMER, CONFIGS, reduced
 from runs import IMAGES, TABLE, RunTest, has_cuda, read_checkpoint, read_records
 
 STEPS = 10
-# Batch normalisation of a few values and a high learning rate make steps of this one amplify any rounding, so that after
-# some of them two runs have little in common. In less than float32 they follow each other where steps are smaller.
-CALMER = {"cifar10_resnet18": {"train__optimizer__sgd__learning_rate": 0.01}}
 
 
 def steps(run):

@@ -83,6 +83,32 @@ TEST(Ranks, ExchangeGradientsWhileBackwardRuns) {
   });
 }
 
+TEST(Ranks, BucketsLieInTheirArena) {
+  run_on_ranks(2, [](Communicator& ranks) {
+    const std::string accumulated = "accumulate: 2, ";  // such sums are copied
+    std::string yaml = kWide;
+    yaml.replace(yaml.find(accumulated), accumulated.size(), "");
+    RunConfig config = parse_run_config(yaml, "run");
+    const DataSource source(config, ".");
+    const Model model(config, *source.pipeline());
+    TrainingProgram program(model, {}, 5, &ranks);
+    const Executor& executor = program.executor(5, TrainingProgram::Phase::update);
+    const auto offset = [&](Value value) { return executor.memory()[value].offset; };
+    int buckets = 0;
+    for (int i = 0; i < static_cast<int>(executor.graph().nodes().size()); ++i) {
+      const Node& node = executor.graph().node(i);
+      if (!node.op || node.op->name() != "start_all_reduce") continue;
+      ++buckets;
+      EXPECT_EQ(offset(node.inputs[0]), offset({i, 0}));
+      for (const Value gradient : executor.graph().node(node.inputs[0].node).inputs) {
+        EXPECT_GE(offset(gradient), offset({i, 0}));
+        EXPECT_LT(offset(gradient), offset({i, 0}) + executor.graph().type({i, 0}).bytes());
+      }
+    }
+    EXPECT_EQ(buckets, 2);
+  });
+}
+
 TEST(Ranks, StartFromTheFirstOnesState) {
   run_on_ranks(3, [](Communicator& ranks) {
     RunConfig config = parse_run_config(text("seed: ", ranks.rank() + 1, kTable), "run");
