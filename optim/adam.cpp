@@ -14,8 +14,9 @@ class AdamUpdate : public UpdateOp {
     bool amsgrad;
     AdamBase::Decay decay;
   };
-  AdamUpdate(const Options& options, std::vector<Segment> segments)
-      : UpdateOp(options.amsgrad ? 3 : 2, std::move(segments)), options_(options) {}
+  AdamUpdate(const Options& options, const std::vector<UpdateRange>& ranges,
+             const std::vector<Segment>& segments)
+      : UpdateOp(options.amsgrad ? 3 : 2, ranges, segments), options_(options) {}
 
   std::string_view name() const override {
     return options_.decay == AdamBase::Decay::decoupled ? "adamw_update" : "adam_update";
@@ -24,15 +25,17 @@ class AdamUpdate : public UpdateOp {
     return text("betas=[", options_.beta1, ", ", options_.beta2, "] epsilon=", options_.epsilon,
                 options_.amsgrad ? " amsgrad" : "");
   }
-  void run(OpContext& context) const override {
-    adam_kernel(context.stream, {.update = arguments(context),
-                                 .first_moment = state(context, 0),
-                                 .second_moment = state(context, 1),
-                                 .largest_second_moment = options_.amsgrad ? state(context, 2) : nullptr,
-                                 .beta1 = options_.beta1,
-                                 .beta2 = options_.beta2,
-                                 .epsilon = options_.epsilon,
-                                 .decoupled_decay = options_.decay == AdamBase::Decay::decoupled});
+
+ protected:
+  void update(const Stream& stream, const UpdateArgs& args, std::span<void* const> states) const override {
+    adam_kernel(stream, {.update = args,
+                         .first_moment = states[0],
+                         .second_moment = states[1],
+                         .largest_second_moment = options_.amsgrad ? states[2] : nullptr,
+                         .beta1 = options_.beta1,
+                         .beta2 = options_.beta2,
+                         .epsilon = options_.epsilon,
+                         .decoupled_decay = options_.decay == AdamBase::Decay::decoupled});
   }
 
  private:
@@ -65,12 +68,13 @@ void AdamBase::check(ConfigErrors& errors) const {
   if (betas.size() != 2) errors.add(where, text("betas: expected two numbers, got ", betas.size()));
 }
 
-void AdamBase::build(Graph& graph, const UpdateInputs& inputs, std::vector<Segment> segments) const {
+void AdamBase::build(Graph& graph, const UpdateInputs& inputs, const std::vector<Segment>& segments) const {
   const AdamUpdate::Options options{
       .beta1 = betas[0], .beta2 = betas[1], .epsilon = epsilon, .amsgrad = amsgrad, .decay = decay_};
   std::vector<std::string> states = {"first_moment", "second_moment"};
   if (amsgrad) states.push_back("largest_second_moment");
-  append_update(graph, std::make_shared<AdamUpdate>(options, std::move(segments)), inputs, states);
+  append_update(graph, std::make_shared<AdamUpdate>(options, updated_ranges(graph, inputs), segments), inputs,
+                states);
 }
 
 }  // namespace slipway

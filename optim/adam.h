@@ -14,7 +14,7 @@ class AdamBase : public Optimizer {
   bool amsgrad = false;
 
   void check(ConfigErrors& errors) const override;
-  void build(Graph& graph, const UpdateInputs& inputs, std::vector<Segment> segments) const override;
+  void build(Graph& graph, const UpdateInputs& inputs, const std::vector<Segment>& segments) const override;
 
  protected:
   explicit AdamBase(Decay decay) : decay_(decay) { learning_rate = 0.001; }

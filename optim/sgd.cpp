@@ -10,20 +10,23 @@ class SgdUpdate : public UpdateOp {
     double dampening;
     bool nesterov;
   };
-  SgdUpdate(const Options& options, std::vector<Segment> segments)
-      : UpdateOp(options.momentum > 0 ? 1 : 0, std::move(segments)), options_(options) {}
+  SgdUpdate(const Options& options, const std::vector<UpdateRange>& ranges,
+            const std::vector<Segment>& segments)
+      : UpdateOp(options.momentum > 0 ? 1 : 0, ranges, segments), options_(options) {}
 
   std::string_view name() const override { return "sgd_update"; }
   std::string attributes() const override {
     return text("momentum=", options_.momentum, " dampening=", options_.dampening,
                 options_.nesterov ? " nesterov" : "");
   }
-  void run(OpContext& context) const override {
-    sgd_kernel(context.stream, {.update = arguments(context),
-                                .momentum_buffer = options_.momentum > 0 ? state(context, 0) : nullptr,
-                                .momentum = options_.momentum,
-                                .dampening = options_.dampening,
-                                .nesterov = options_.nesterov});
+
+ protected:
+  void update(const Stream& stream, const UpdateArgs& args, std::span<void* const> states) const override {
+    sgd_kernel(stream, {.update = args,
+                        .momentum_buffer = options_.momentum > 0 ? states[0] : nullptr,
+                        .momentum = options_.momentum,
+                        .dampening = options_.dampening,
+                        .nesterov = options_.nesterov});
   }
 
  private:
@@ -50,11 +53,12 @@ class Sgd : public Optimizer {
       errors.add(where, "sgd: nesterov needs a momentum above 0 and no dampening");
     }
   }
-  void build(Graph& graph, const UpdateInputs& inputs, std::vector<Segment> segments) const override {
+  void build(Graph& graph, const UpdateInputs& inputs, const std::vector<Segment>& segments) const override {
     const SgdUpdate::Options options{.momentum = momentum, .dampening = dampening, .nesterov = nesterov};
     std::vector<std::string> states;
     if (momentum > 0) states.push_back("momentum");
-    append_update(graph, std::make_shared<SgdUpdate>(options, std::move(segments)), inputs, states);
+    append_update(graph, std::make_shared<SgdUpdate>(options, updated_ranges(graph, inputs), segments),
+                  inputs, states);
   }
 };
 

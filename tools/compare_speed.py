@@ -99,8 +99,8 @@ def compare(name, threads, args):
     memory, their_memory = median(ours, "peak_rss_mb"), median(theirs, "peak_rss_mb")
     ratios = sorted(t["step_s"] / o["step_s"] for o, t in zip(ours, theirs))
     print(f"| {name} | {threads} | {a * 1e3:.2f} | {b * 1e3:.1f} | {b / a:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) | "
-          f"{memory:.0f} | {their_memory:.0f} | {memory / their_memory:.2f} | {median(ours, 'first_step_ms'):.0f} |",
-          flush=True)
+          f"{memory:.0f} | {their_memory:.0f} | {memory / their_memory:.2f} | {median(ours, 'startup_ms'):.0f} | "
+          f"{median(ours, 'first_step_ms'):.0f} |", flush=True)
 
 
 def main():
@@ -117,8 +117,8 @@ def main():
         print(json.dumps(measure_pytorch(args.pytorch, args.device, args.threads[0], args.seconds)))
         return
     print("| workload | threads | Slipway ms | PyTorch ms | times faster (rounds) | Slipway MB | PyTorch MB | memory | "
-          "first step ms |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+          "first step begins ms | ends ms |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in args.workloads:
         for threads in args.threads:
             compare(name, threads, args)

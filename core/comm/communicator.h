@@ -36,14 +36,19 @@ class Communicator {
   /// bfloat16, int64.
   virtual void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) = 0;
 
+  /// Values are [N], of size() equal slices: of the sum over ranks, each rank gets the slice of its number,
+  /// in its place. What becomes of the others is left open. The same dtypes.
+  virtual void start_reduce_scatter(const Stream& stream, const TensorView& values,
+                                    std::string_view phase) = 0;
+
   struct Gather {
-    TensorView part;  // of this rank
+    TensorView part;  // of this rank; may lie where it belongs in `all`
     TensorView all;   // [size, as part], in the order of ranks; of the part's dtype
   };
   virtual void start_all_gather(const Stream& stream, const Gather& gather, std::string_view phase) = 0;
 
   /// What comes next in the stream finds the result of the exchange that was started with these values, those
-  /// of an all-reduce or all of a gather. On the host it is there on return.
+  /// of a reduction or all of a gather. On the host it is there on return.
   virtual void wait(const Stream& stream, const TensorView& result) = 0;
 
   struct Broadcast {
@@ -58,9 +63,21 @@ class Communicator {
     start_all_reduce(stream, values, phase);
     wait(stream, values);
   }
+  void reduce_scatter(const Stream& stream, const TensorView& values, std::string_view phase) {
+    start_reduce_scatter(stream, values, phase);
+    wait(stream, values);
+  }
   void all_gather(const Stream& stream, const Gather& gather, std::string_view phase) {
     start_all_gather(stream, gather, phase);
     wait(stream, gather.all);
+  }
+
+ protected:
+  /// The elements of this rank's slice of values [N].
+  std::int64_t slice_of(const TensorView& values) const {
+    require(values.shape().rank() == 1 && values.shape()[0] % size() == 0, "reduce_scatter: expects [N] of ",
+            size(), " equal slices, got ", values.type);
+    return values.shape()[0] / size();
   }
 };
 

@@ -69,23 +69,26 @@ class MpiCommunicator final : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
+  void start_reduce_scatter(const Stream& stream, const TensorView& values, std::string_view phase) override;
   void start_all_gather(const Stream& stream, const Gather& gather, std::string_view phase) override;
   void wait(const Stream& stream, const TensorView& result) override;
   void broadcast(const Stream& stream, const Broadcast& broadcast, std::string_view phase) override;
 
  private:
   struct Exchange {
-    MPI_Request request = MPI_REQUEST_NULL;  // null once it is done
+    std::vector<MPI_Request> requests;  // null once they are done
     int code = MPI_SUCCESS;
     const char* call = "";
     std::string phase;
     Clock::time_point start = Clock::now(), end = {};
   };
-  using Start = std::function<int(MPI_Request*)>;
+  using Requests = std::vector<MPI_Request>;
+  using Start = std::function<int(Requests&)>;
   void start(const void* result, const char* call, std::string_view phase, const Start& start);
   void finish(const void* result);
   void drive();
   bool test(Exchange& exchange);
+  MPI_Op sum_of(DType dtype) const { return dtype == DType::bfloat16 ? bfloat16_sum_ : MPI_SUM; }
   void check(int code, const char* call, std::string_view phase);
   [[noreturn]] void fail(const std::string& what, std::string_view phase);
   std::vector<int> silent_ranks();
@@ -150,7 +153,9 @@ void MpiCommunicator::check(int code, const char* call, std::string_view phase) 
 /// Whether it has ended, well or not.
 bool MpiCommunicator::test(Exchange& exchange) {
   int done = 0;
-  if (exchange.code == MPI_SUCCESS) exchange.code = MPI_Test(&exchange.request, &done, MPI_STATUS_IGNORE);
+  if (exchange.code == MPI_SUCCESS)
+    exchange.code = MPI_Testall(static_cast<int>(exchange.requests.size()), exchange.requests.data(), &done,
+                                MPI_STATUSES_IGNORE);
   const bool ended = done != 0 || exchange.code != MPI_SUCCESS;
   if (ended && exchange.end == Clock::time_point{}) exchange.end = Clock::now();
   return ended;
@@ -175,7 +180,7 @@ void MpiCommunicator::start(const void* result, const char* call, std::string_vi
   {
     const std::unique_lock lock(mpi_mutex());
     Exchange exchange{.call = call, .phase = std::string(phase)};
-    check(start(&exchange.request), call, phase);
+    check(start(exchange.requests), call, phase);
     const bool added = exchanges_.emplace(result, std::move(exchange)).second;
     require(added, call, ": an exchange with these values is on its way already");
   }
@@ -251,9 +256,29 @@ void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, 
   const int count = mpi_count(values.type.layout.extent(values.shape()));
   const MPI_Datatype type = mpi_type(values.dtype());
   if (count == 0) return;
-  start(values.data, "MPI_Iallreduce", phase, [&](MPI_Request* request) {
-    const MPI_Op sum = values.dtype() == DType::bfloat16 ? bfloat16_sum_ : MPI_SUM;
-    return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum, ranks_, request);
+  start(values.data, "MPI_Iallreduce", phase, [&](Requests& requests) {
+    return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum_of(values.dtype()), ranks_,
+                          &requests.emplace_back());
+  });
+}
+
+/// A reduction to each rank: together they send what has to be sent, while Open MPI's
+/// MPI_Ireduce_scatter_block sends everything through one rank.
+void MpiCommunicator::start_reduce_scatter(const Stream&, const TensorView& values, std::string_view phase) {
+  expect_host(values);
+  const int count = mpi_count(slice_of(values));
+  const MPI_Datatype type = mpi_type(values.dtype());
+  if (count == 0) return;
+  const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype());
+  start(values.data, "MPI_Ireduce", phase, [&](Requests& requests) {
+    int code = MPI_SUCCESS;
+    for (int root = 0; root < size_ && code == MPI_SUCCESS; ++root) {
+      std::byte* slice = values.data + static_cast<std::size_t>(root) * bytes;
+      const bool own = root == rank_;
+      code = MPI_Ireduce(own ? MPI_IN_PLACE : slice, own ? slice : nullptr, count, type,
+                         sum_of(values.dtype()), root, ranks_, &requests.emplace_back());
+    }
+    return code;
   });
 }
 
@@ -264,9 +289,10 @@ void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std:
   require(gather.all.type.bytes() == gather.part.type.bytes() * static_cast<std::size_t>(size_),
           "all_gather: parts of ", gather.part.type, " from ", size_, " ranks don't make ", gather.all.type);
   if (bytes == 0) return;
-  start(gather.all.data, "MPI_Iallgather", phase, [&](MPI_Request* request) {
-    return MPI_Iallgather(gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes, MPI_BYTE, ranks_,
-                          request);
+  const bool in_place = gather.part.data == gather.all.data + static_cast<std::ptrdiff_t>(rank_) * bytes;
+  start(gather.all.data, "MPI_Iallgather", phase, [&](Requests& requests) {
+    return MPI_Iallgather(in_place ? MPI_IN_PLACE : gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes,
+                          MPI_BYTE, ranks_, &requests.emplace_back());
   });
 }
 
@@ -278,8 +304,9 @@ void MpiCommunicator::broadcast(const Stream&, const Broadcast& broadcast, std::
   expect_host(broadcast.values);
   const int bytes = mpi_count(static_cast<std::int64_t>(broadcast.values.type.bytes()));
   if (bytes == 0) return;
-  start(broadcast.values.data, "MPI_Ibcast", phase, [&](MPI_Request* request) {
-    return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_, request);
+  start(broadcast.values.data, "MPI_Ibcast", phase, [&](Requests& requests) {
+    return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_,
+                      &requests.emplace_back());
   });
   finish(broadcast.values.data);
 }

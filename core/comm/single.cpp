@@ -10,6 +10,7 @@ class SingleRank final : public Communicator {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   void start_all_reduce(const Stream&, const TensorView&, std::string_view) override {}
+  void start_reduce_scatter(const Stream&, const TensorView&, std::string_view) override {}
   void start_all_gather(const Stream& stream, const Gather& gather, std::string_view) override {
     TensorView all = gather.all;
     all.type = gather.part.type;

@@ -27,20 +27,54 @@ void AllReduce::run(OpContext& context) const {
   ranks_->all_reduce(context.stream, context.output(), phase_);
 }
 
-std::vector<ValueType> StartAllReduce::infer(std::span<const ValueType> inputs) const {
+std::vector<ValueType> StartReduction::infer(std::span<const ValueType> inputs) const {
   return same_type(*this, inputs);
 }
 
-void StartAllReduce::run(OpContext& context) const {
+void StartReduction::run(OpContext& context) const {
   copy_unless_in_place(context);
-  ranks_->start_all_reduce(context.stream, context.output(), phase_);
+  if (reduction_ == Reduction::all_reduce)
+    ranks_->start_all_reduce(context.stream, context.output(), phase_);
+  else
+    ranks_->start_reduce_scatter(context.stream, context.output(), phase_);
 }
 
-std::vector<ValueType> FinishAllReduce::infer(std::span<const ValueType> inputs) const {
+std::vector<ValueType> FinishReduction::infer(std::span<const ValueType> inputs) const {
   return same_type(*this, inputs);
 }
 
-void FinishAllReduce::run(OpContext& context) const { ranks_->wait(context.stream, context.output()); }
+void FinishReduction::run(OpContext& context) const { ranks_->wait(context.stream, context.output()); }
+
+std::vector<ValueType> GatherSlices::infer(std::span<const ValueType> inputs) const {
+  expect_inputs(*this, inputs, 1);
+  expect_rank(*this, inputs, 0, 1);
+  std::int64_t end = 0;
+  for (const Range& range : ranges_) {
+    require(range.begin >= end && range.begin <= range.end && range.end <= inputs[0].elements() &&
+                (range.end - range.begin) % ranks_->size() == 0,
+            name(), ": range [", range.begin, ", ", range.end, ") is not in order within ", inputs[0],
+            ", or not of ", ranks_->size(), " equal slices");
+    end = range.end;
+  }
+  return {inputs[0]};
+}
+
+void GatherSlices::run(OpContext& context) const {
+  const TensorView& x = context.output();
+  const auto view = [&](std::int64_t begin, std::int64_t elements) {
+    return TensorView{x.data + static_cast<std::size_t>(begin) * size_of(x.dtype()),
+                      {x.dtype(), Shape{elements}},
+                      x.device};
+  };
+  for (const Range& range : ranges_) {
+    const std::int64_t elements = range.end - range.begin, slice = elements / ranks_->size();
+    ranks_->start_all_gather(
+        context.stream,
+        {.part = view(range.begin + ranks_->rank() * slice, slice), .all = view(range.begin, elements)},
+        phase_);
+  }
+  for (const Range& range : ranges_) ranks_->wait(context.stream, view(range.begin, range.end - range.begin));
+}
 
 std::vector<ValueType> GatherParts::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() != 1) expect_inputs(*this, inputs, static_cast<std::size_t>(rank_parts_));

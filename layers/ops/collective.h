@@ -27,12 +27,21 @@ class AllReduce : public Op {
   std::string phase_;
 };
 
-/// The first half of AllReduce: its output is on its way until FinishAllReduce, which alone may read it.
-class StartAllReduce : public Op {
- public:
-  StartAllReduce(Communicator& ranks, std::string phase) : ranks_(&ranks), phase_(std::move(phase)) {}
+/// Who gets which part of a sum over ranks.
+enum class Reduction {
+  all_reduce,      // each rank all of it
+  reduce_scatter,  // of a flat value, each rank a slice (Communicator::start_reduce_scatter)
+};
 
-  std::string_view name() const override { return "start_all_reduce"; }
+/// The first half of a reduction: its output is on its way until FinishReduction, which alone may read it.
+class StartReduction : public Op {
+ public:
+  StartReduction(Communicator& ranks, Reduction reduction, std::string phase)
+      : ranks_(&ranks), reduction_(reduction), phase_(std::move(phase)) {}
+
+  std::string_view name() const override {
+    return reduction_ == Reduction::all_reduce ? "start_all_reduce" : "start_reduce_scatter";
+  }
   std::string attributes() const override { return phase_; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void run(OpContext& context) const override;
@@ -42,15 +51,18 @@ class StartAllReduce : public Op {
 
  private:
   Communicator* ranks_;
+  Reduction reduction_;
   std::string phase_;
 };
 
 /// The second half.
-class FinishAllReduce : public Op {
+class FinishReduction : public Op {
  public:
-  explicit FinishAllReduce(Communicator& ranks) : ranks_(&ranks) {}
+  FinishReduction(Communicator& ranks, Reduction reduction) : ranks_(&ranks), reduction_(reduction) {}
 
-  std::string_view name() const override { return "finish_all_reduce"; }
+  std::string_view name() const override {
+    return reduction_ == Reduction::all_reduce ? "finish_all_reduce" : "finish_reduce_scatter";
+  }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void run(OpContext& context) const override;
   std::vector<InPlace> in_place() const override {
@@ -60,6 +72,30 @@ class FinishAllReduce : public Op {
 
  private:
   Communicator* ranks_;
+  Reduction reduction_;
+};
+
+/// Of a flat value [N], in place: each range, of equal slices, has of each rank the slice of its number.
+class GatherSlices : public Op {
+ public:
+  struct Range {
+    std::int64_t begin = 0, end = 0;  // elements
+  };
+  GatherSlices(Communicator& ranks, std::vector<Range> ranges, std::string phase)
+      : ranks_(&ranks), ranges_(std::move(ranges)), phase_(std::move(phase)) {}
+
+  std::string_view name() const override { return "gather_slices"; }
+  std::string attributes() const override { return phase_; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void run(OpContext& context) const override;
+  std::vector<InPlace> in_place() const override {
+    return {{.output = 0, .input = 0, .rule = InPlace::Rule::required}};
+  }
+
+ private:
+  Communicator* ranks_;
+  std::vector<Range> ranges_;
+  std::string phase_;
 };
 
 /// The values of all parts of a batch, [parts, as the input], in their order; it reads those of this rank.

@@ -191,6 +191,54 @@ TEST(Optimizer, ThreadsDoNotChangeBits) {
   EXPECT_EQ(one, update(3));
 }
 
+/// Each half of the parameters, cut across groups, as by two ranks.
+TEST(Optimizer, UpdatesRanges) {
+  constexpr std::int64_t kCount = 96;
+  const auto run = [&](const std::string& yaml, const std::vector<UpdateRange>& ranges) {
+    Graph graph;
+    std::int64_t updated = 0;
+    for (const UpdateRange& range : ranges) updated += range.end - range.begin;
+    const ValueType own(DType::float32, {updated});
+    parse(yaml)->build(
+        graph,
+        {.parameters = graph.variable({.name = "p", .shape = {kCount}, .initialize = nullptr}),
+         .ranges = ranges,
+         .gradients = graph.input("g", own),
+         .learning_rate = StepState::learning_rate(graph),
+         .step = StepState::step(graph),
+         .gradient_scale = {}},
+        {{.begin = 0, .end = 40, .weight_decay = 0.1}, {.begin = 40, .end = 90, .learning_rate_scale = 0.5}});
+    Variables variables;
+    variables.allocate(graph);
+    StepState::set_learning_rate(variables, 0.01);
+    Tensor gradients(own);
+    std::size_t at = 0;
+    for (const UpdateRange& range : ranges) {
+      for (std::int64_t i = range.begin; i < range.end; ++i)
+        gradients.as<float>()[at++] = std::sin(static_cast<float>(i));
+    }
+    for (std::size_t i = 0; i < kCount; ++i) variables["p"].as<float>()[i] = std::cos(static_cast<float>(i));
+    Executor executor(graph, {}, variables);
+    executor.bind("g", gradients);
+    for (int step = 0; step < 2; ++step) {
+      StepState::set_step(variables, step);
+      executor.run();
+    }
+    const std::span<const float> p = variables["p"].as<float>();
+    return std::vector<float>(p.begin(), p.end());
+  };
+  for (const std::string yaml :
+       {"sgd: {momentum: 0.9, weight_decay: 0.1}", "adam: {amsgrad: true}", "adamw"}) {
+    const std::vector<float> whole = run(yaml, {{0, kCount}});
+    const std::vector<float> first = run(yaml, {{0, 32}, {64, 80}}), second = run(yaml, {{32, 64}, {80, 96}});
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const bool in_first = i < 32 || (i >= 64 && i < 80);
+      EXPECT_EQ(in_first ? first[i] : second[i], whole[i]) << yaml << ' ' << i;
+      EXPECT_EQ(in_first ? second[i] : first[i], std::cos(static_cast<float>(i))) << yaml << ' ' << i;
+    }
+  }
+}
+
 TEST(Optimizer, RefusesSettingsThatMakeNoSense) {
   EXPECT_THROW(parse("sgd: {nesterov: true}"), UserError);
   EXPECT_THROW(parse("adam: {betas: [0.9]}"), UserError);

@@ -11,8 +11,33 @@
 #include "tools/train/data_source.h"
 #include "tools/train/evaluator.h"
 #include "tools/train/ranks.h"
+#include "tools/train/run_state.h"
 
 namespace slipway::test {
+namespace {
+
+/// What ranks have divided is put together on all of them.
+std::map<std::string, Tensor> all_variables(const TrainingProgram& program, Communicator* ranks) {
+  WholeStates states = collect_states(program);
+  for (auto& [name, whole] : states) {
+    if (!whole.defined()) whole = Tensor(program.arena().dtype, Shape{program.arena().elements});
+    if (ranks) ranks->broadcast({}, {.values = whole}, "a test");
+  }
+  Checkpoint checkpoint;
+  capture_variables(program, states, checkpoint);
+  Checkpoint::Tensors all = checkpoint.parameters;
+  for (const Checkpoint::Tensors& part : {checkpoint.state, checkpoint.optimizer})
+    all.insert(part.begin(), part.end());
+  return {all.begin(), all.end()};
+}
+
+}  // namespace
+
+std::string with_setting(std::string yaml, const std::string& setting) {
+  const std::string begin = "\ntrain: {";
+  yaml.insert(yaml.find(begin) + begin.size(), setting + ", ");
+  return yaml;
+}
 
 Learned learn(const std::string& yaml, const LearnOptions& learning) {
   Communicator* const ranks = learning.ranks;
@@ -50,10 +75,7 @@ Learned learn(const std::string& yaml, const LearnOptions& learning) {
   const Evaluator::Result result = evaluator.run(all);
   EXPECT_EQ(result.samples, dataset->size());
   for (const Evaluator::Figure& figure : result.figures) learned.figures.push_back(figure.value);
-  for (const std::string& name : program.variables().names()) {
-    if (TrainingProgram::is_accumulated(name)) continue;  // zero, and ranks have them in buckets
-    learned.variables[name] = program.variables().read(name);
-  }
+  learned.variables = all_variables(program, ranks);
   return learned;
 }
 

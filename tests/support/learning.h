@@ -51,10 +51,13 @@ metrics: [accuracy]
 train: {batch_size: 5, accumulate: 2, optimizer: {sgd: {learning_rate: 0.01, momentum: 0.9}}}
 )";
 
+/// One of these with a further entry in `train`.
+std::string with_setting(std::string yaml, const std::string& setting);
+
 /// What a training run has come to.
 struct Learned {
   std::vector<double> figures;  // of every batch: loss, norm of the gradient; then of the evaluation
-  std::map<std::string, Tensor> variables;
+  std::map<std::string, Tensor> variables;  // as in a checkpoint
 };
 
 struct LearnOptions {

@@ -86,6 +86,18 @@ void sum_up(const Meeting::Views& ranks) {
   for (std::size_t r = 1; r < ranks.size(); ++r) std::memcpy(ranks[r][0].data, total.data, bytes_of(total));
 }
 
+/// What a rank does not get is left as nobody's.
+void sum_slices(const Meeting::Views& ranks) {
+  sum_up(ranks);
+  const std::size_t bytes = bytes_of(ranks[0][0]), slice = bytes / ranks.size();
+  if (bytes == 0) return;
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    std::byte* values = ranks[r][0].data;
+    std::memset(values, 0xff, r * slice);
+    std::memset(values + (r + 1) * slice, 0xff, bytes - (r + 1) * slice);
+  }
+}
+
 void put_together(const Meeting::Views& ranks) {
   for (const std::vector<TensorView>& to : ranks) {
     for (std::size_t r = 0; r < ranks.size(); ++r) {
@@ -106,6 +118,10 @@ class LocalCommunicator final : public Communicator {
   void start_all_reduce(const Stream&, const TensorView& values, std::string_view) override {
     start(values, values, sum_up);
   }
+  void start_reduce_scatter(const Stream&, const TensorView& values, std::string_view) override {
+    slice_of(values);
+    start(values, values, sum_slices);
+  }
   void start_all_gather(const Stream&, const Gather& gather, std::string_view) override {
     start(gather.part, gather.all, put_together);
   }
@@ -119,7 +135,7 @@ class LocalCommunicator final : public Communicator {
     std::vector<TensorView> views = {started.part};
     if (started.exchange == put_together) views.push_back(result);
     meeting_.attend(rank_, views, started.exchange);
-    if (started.exchange == sum_up) copy(started.part, result);
+    if (started.exchange != put_together) copy(started.part, result);
   }
   void broadcast(const Stream&, const Broadcast& broadcast, std::string_view) override {
     meeting_.attend(rank_, {broadcast.values}, [root = broadcast.root](const Meeting::Views& ranks) {

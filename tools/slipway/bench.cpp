@@ -108,6 +108,7 @@ class BenchVerb : public Verb {
     }
     std::vector<double> times;
     double first_loss = 0, last_loss = 0, first_step = 0;
+    const double startup = seconds_since_process_start();
     const Clock::time_point start = Clock::now();
     StepState::set_learning_rate(program.variables(), config.train.optimizer->learning_rate);
     while (times.size() < 5 || seconds_since(start) < seconds_) {
@@ -137,6 +138,7 @@ class BenchVerb : public Verb {
                                            {"peak_rss_mb", peak_rss_mb()},
                                            {"loss_first", first_loss},
                                            {"loss_last", last_loss},
+                                           {"startup_ms", startup * 1e3},
                                            {"first_step_ms", first_step * 1e3}};
     std::cout << result.dump() << '\n';
     return 0;

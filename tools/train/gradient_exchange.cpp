@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "layers/ops/cast.h"
-#include "layers/ops/collective.h"
 #include "layers/ops/ordered_sum.h"
 #include "layers/ops/pack.h"
 
@@ -28,6 +27,16 @@ std::vector<GradientBucket> gradient_buckets(const VariableArena& arena) {
     buckets.back().elements += end - begin;
   }
   return buckets;
+}
+
+void make_buckets_divisible(VariableArena& arena, std::int64_t slices) {
+  const std::int64_t unit = slices * VariableArena::kAlignment;
+  std::int64_t moved = 0;
+  for (const GradientBucket& bucket : gradient_buckets(arena)) {
+    for (std::size_t i = bucket.begin; i < bucket.end; ++i) arena.members[i].offset += moved;
+    moved += (bucket.elements + unit - 1) / unit * unit - bucket.elements;
+  }
+  arena.elements += moved;
 }
 
 Value pack_gradients(Graph& graph, const VariableArena& arena, const Gradients& gradients) {
@@ -57,13 +66,14 @@ std::vector<Value> GradientExchange::prepare(Graph& graph, const Gradients& part
   return values;
 }
 
-Value GradientExchange::sum(Graph& graph, const std::vector<Value>& buckets) const {
+Value GradientExchange::sum(Graph& graph, const std::vector<Value>& buckets, Reduction reduction) const {
   std::vector<Value> sums;
   for (const Value bucket : buckets)
-    sums.push_back(graph.add(StartAllReduce(shard_.ranks, kGradientPhase),
+    sums.push_back(graph.add(StartReduction(shard_.ranks, reduction, kGradientPhase),
                              {cast_unless(graph, bucket, wire_)}, kGradients));
   for (Value& sum : sums)
-    sum = cast_unless(graph, graph.add(FinishAllReduce(shard_.ranks), {sum}, kGradients), arena_.dtype);
+    sum = cast_unless(graph, graph.add(FinishReduction(shard_.ranks, reduction), {sum}, kGradients),
+                      arena_.dtype);
   return together(graph, std::move(sums));
 }
 

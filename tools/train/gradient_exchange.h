@@ -7,6 +7,7 @@
 #include "core/comm/batch_shard.h"
 #include "core/graph/graph.h"
 #include "core/runtime/variables.h"
+#include "layers/ops/collective.h"
 
 namespace slipway {
 
@@ -24,6 +25,8 @@ struct GradientBucket {
 /// Cuts the arena so that each bucket but the last has at least kBucketBytes.
 std::vector<GradientBucket> gradient_buckets(const VariableArena& arena);
 inline constexpr std::int64_t kBucketBytes = std::int64_t{4} << 20;
+/// Moves the arena's members apart so that each bucket can be cut into so many equal slices.
+void make_buckets_divisible(VariableArena& arena, std::int64_t slices);
 
 /// The gradients of a part of a batch: one a member of the arena, in its order.
 using Gradients = std::vector<Value>;
@@ -43,8 +46,9 @@ class GradientExchange {
   using Prepare = std::function<Value(std::size_t bucket, Value gradient)>;
   /// Appends what this rank has to do for each bucket, of one part. Only of Parts::ranks.
   std::vector<Value> prepare(Graph& graph, const Gradients& part, const Prepare& prepare) const;
-  /// Appends the exchange of buckets; returns the flat sum [N].
-  Value sum(Graph& graph, const std::vector<Value>& buckets) const;
+  /// Appends the exchange of buckets; returns the flat sum [N], all of it or, of a reduce-scatter, the slices
+  /// of this rank (StateShards) with anything in between.
+  Value sum(Graph& graph, const std::vector<Value>& buckets, Reduction reduction) const;
   /// Appends the exchange of this rank's parts, of Parts::fixed, in an order that does not depend on how many
   /// of them each rank has.
   Value ordered_sum(Graph& graph, const std::vector<Gradients>& parts) const;

@@ -83,8 +83,8 @@ int agree_on_signal(Communicator& ranks, int own) {
   return 0;
 }
 
-bool any_of_all(Communicator& ranks, bool own) {
-  const std::vector<std::int64_t> all = gathered(ranks, own, "a step that is not finite");
+bool any_of_all(Communicator& ranks, bool own, std::string_view phase) {
+  const std::vector<std::int64_t> all = gathered(ranks, own, phase);
   return std::any_of(all.begin(), all.end(), [](std::int64_t one) { return one != 0; });
 }
 
@@ -99,6 +99,7 @@ void broadcast_state(Communicator& ranks, TrainingProgram& program, TrainingProg
   const Variables& variables = program.variables();
   expect_same_layouts(ranks, variables);
   for (const std::string& name : variables.names()) {
+    if (program.state_shards() && Optimizer::is_state(name)) continue;
     const TensorView values = variables[name];  // what is between its elements as well
     const ValueType bytes(DType::uint8, Shape{static_cast<std::int64_t>(values.type.bytes())});
     ranks.broadcast(program.stream(), {.values = {values.data, bytes, values.device}}, "the first state");

@@ -29,10 +29,11 @@ void together(Communicator* ranks, const std::function<void()>& body);
 /// The first signal in the order of StopSignals that any rank has received, or 0. `own` is this rank's, or 0.
 int agree_on_signal(Communicator& ranks, int own);
 /// Whether it is so on any rank.
-bool any_of_all(Communicator& ranks, bool own);
+bool any_of_all(Communicator& ranks, bool own, std::string_view phase);
 /// The text of the rank whose `order` is the lowest, on every rank.
 std::string first_of_all(Communicator& ranks, std::int64_t order, const std::string& text);
-/// Variables and progress become those of rank 0. Error if ranks lay them out differently.
+/// Variables, but for states that ranks divide, and progress become those of rank 0. Error if ranks lay them
+/// out differently.
 void broadcast_state(Communicator& ranks, TrainingProgram& program, TrainingProgress& progress);
 
 }  // namespace slipway

@@ -61,6 +61,10 @@ void TrainConfig::fields(FieldVisitor& visit) {
               {.help = "in what ranks send each other gradients: float32, or bfloat16, half the bytes",
                .choices = {"float32", "bfloat16"}});
   visit.field("optimizer", optimizer, {.help = "how gradients change parameters", .required = true});
+  visit.field(
+      "shard_optimizer", shard_optimizer,
+      {.help = "ranks divide the optimizer's state among themselves instead of each keeping all of it "
+               "(ZeRO stage 1)"});
   visit.field("schedule", schedule,
               {.help = "how the learning rate changes over the steps; by default it doesn't"});
   visit.field("clip_norm", clip_norm, {.help = "largest norm of the gradient; 0: no clipping", .min = 0});

@@ -63,6 +63,7 @@ class TrainConfig : public Component {
   std::int64_t virtual_shards = 8;
   std::string wire = "float32";
   Slot<Optimizer> optimizer;
+  bool shard_optimizer = false;
   Slot<Schedule> schedule;
   double clip_norm = 0;  // 0: no clipping
   double loss_scale = 65536;

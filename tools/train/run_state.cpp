@@ -16,7 +16,17 @@ struct Entry {
   Tensor memory;  // in its own layout, shared with the program
 };
 
-std::vector<Entry> entries_of(const TrainingProgram& program) {
+std::vector<std::string> divided(const TrainingProgram& program) {
+  std::vector<std::string> names;
+  if (!program.state_shards()) return names;
+  for (const std::string& name : program.variables().names()) {
+    if (Optimizer::is_state(name)) names.push_back(name);
+  }
+  return names;
+}
+
+/// Those of `states` stand for the program's own.
+std::vector<Entry> entries_of(const TrainingProgram& program, const WholeStates& states) {
   const Variables& variables = program.variables();
   const VariableArena& arena = program.arena();
   std::vector<Entry> entries;
@@ -24,7 +34,8 @@ std::vector<Entry> entries_of(const TrainingProgram& program) {
     if (name == TrainingProgram::kParameters || TrainingProgram::is_accumulated(name) ||
         StepState::owns(name))
       continue;
-    const Tensor& tensor = variables[name];
+    const auto whole = states.find(name);
+    const Tensor& tensor = whole == states.end() ? variables[name] : whole->second;
     if (program.is_parameter(name))
       entries.push_back({name, &Checkpoint::parameters, tensor});
     else if (program.is_model_state(name))
@@ -44,13 +55,33 @@ std::vector<Entry> entries_of(const TrainingProgram& program) {
 
 }  // namespace
 
-void capture_variables(const TrainingProgram& program, Checkpoint& checkpoint) {
-  for (const Entry& entry : entries_of(program))
+WholeStates collect_states(const TrainingProgram& program) {
+  WholeStates states;
+  for (const std::string& name : divided(program))
+    states[name] = program.state_shards()->whole(program.stream(), program.variables()[name]);
+  return states;
+}
+
+void divide_states(TrainingProgram& program, const WholeStates& states) {
+  for (const std::string& name : divided(program)) {
+    const auto whole = states.find(name);
+    program.state_shards()->divide(program.stream(), whole == states.end() ? Tensor() : whole->second,
+                                   program.variables()[name]);
+  }
+}
+
+void capture_variables(const TrainingProgram& program, const WholeStates& states, Checkpoint& checkpoint) {
+  for (const Entry& entry : entries_of(program, states))
     (checkpoint.*entry.part)[entry.name] = entry.memory.to(Device{});
 }
 
-void restore_variables(TrainingProgram& program, const Checkpoint& checkpoint, const std::string& origin) {
-  const std::vector<Entry> entries = entries_of(program);
+WholeStates restore_variables(TrainingProgram& program, const Checkpoint& checkpoint,
+                              const std::string& origin) {
+  WholeStates states;
+  const VariableArena& arena = program.arena();
+  for (const std::string& name : divided(program))
+    states[name] = Tensor::zeros(arena.dtype, Shape{arena.elements});
+  const std::vector<Entry> entries = entries_of(program, states);
   for (const Entry& entry : entries) {  // check everything before anything is changed
     const Checkpoint::Tensors& saved = checkpoint.*entry.part;
     const auto found = saved.find(entry.name);
@@ -60,6 +91,7 @@ void restore_variables(TrainingProgram& program, const Checkpoint& checkpoint, c
                  found->second.shape(), ", the configuration's model expects ", entry.memory.shape());
   }
   for (const Entry& entry : entries) copy_elements((checkpoint.*entry.part).at(entry.name), entry.memory);
+  return states;
 }
 
 Checkpoint::Tensors evaluated_tensors(const Checkpoint& checkpoint) {
@@ -75,7 +107,7 @@ Checkpoint::Tensors evaluated_tensors(const Checkpoint& checkpoint) {
 TakeOver initialize_from(TrainingProgram& program, const Checkpoint& checkpoint) {
   TakeOver result;
   Checkpoint::Tensors offered = evaluated_tensors(checkpoint);
-  for (const Entry& entry : entries_of(program)) {
+  for (const Entry& entry : entries_of(program, {})) {
     if (entry.part == &Checkpoint::optimizer) continue;
     const auto found = offered.find(entry.name);
     if (found == offered.end()) {

@@ -12,12 +12,20 @@ inline constexpr const char* kSchemaText = "schema";  // of the dataset, as JSON
 inline constexpr const char* kBaseDirectoryText =
     "base_directory";  // where relative paths of the config start
 
-/// Copies every variable of a training program into a checkpoint, row-major and under its own name; flat
-/// optimizer state is split by parameter: "optimizer.first_moment.conv2d_1.weight".
-void capture_variables(const TrainingProgram& program, Checkpoint& checkpoint);
-/// The inverse. A variable that the checkpoint lacks or holds in another shape is a UserError that names
-/// `origin`.
-void restore_variables(TrainingProgram& program, const Checkpoint& checkpoint, const std::string& origin);
+/// The optimizer's state that ranks have divided among themselves (TrainingProgram::state_shards), whole on
+/// rank 0, by variable; empty if none is divided. All ranks call it.
+WholeStates collect_states(const TrainingProgram& program);
+/// The inverse: each rank takes its part of what rank 0 has.
+void divide_states(TrainingProgram& program, const WholeStates& states);
+
+/// Copies every variable of a training program into a checkpoint, row-major and under its own name, those
+/// that are divided from `states`; flat optimizer state is split by parameter:
+/// "optimizer.first_moment.conv2d_1.weight".
+void capture_variables(const TrainingProgram& program, const WholeStates& states, Checkpoint& checkpoint);
+/// The inverse; returns states for divide_states(). A variable that the checkpoint lacks or holds in another
+/// shape is a UserError that names `origin`.
+WholeStates restore_variables(TrainingProgram& program, const Checkpoint& checkpoint,
+                              const std::string& origin);
 
 /// What became of each parameter when a model was initialised from a checkpoint.
 struct TakeOver {

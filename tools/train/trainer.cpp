@@ -14,6 +14,7 @@
 namespace slipway {
 namespace {
 
+constexpr std::string_view kNotFinite = "a step that is not finite";
 constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::max();  // no cause was found
 
 using Clock = std::chrono::steady_clock;
@@ -210,7 +211,7 @@ bool Trainer::is_overflow(const LoaderState& where) {
   feed_.seek(where);
   const bool bad = find_bad_target(*feed_.next()).has_value();
   feed_.seek(progress_.loader);
-  return !(parts_.ranks ? any_of_all(*parts_.ranks, bad) : bad);
+  return !(parts_.ranks ? any_of_all(*parts_.ranks, bad, kNotFinite) : bad);
 }
 
 /// The device has left the parameters as they were; nothing else is to remember the step's samples either.
@@ -239,9 +240,11 @@ void Trainer::report_step(double gradient_norm) {
 void Trainer::save_if_due() {
   const CheckpointConfig& checkpoint = parts_.config.train.checkpoint;
   const bool by_steps = checkpoint.every_steps > 0 && progress_.step % checkpoint.every_steps == 0;
-  const bool by_time = checkpoint.every_minutes > 0 &&
-                       seconds_between(last_save_, Clock::now()) >= 60 * checkpoint.every_minutes;
-  if (by_steps || by_time) save();
+  const auto by_time = [&] {
+    const bool due = seconds_between(last_save_, Clock::now()) >= 60 * checkpoint.every_minutes;
+    return parts_.ranks ? any_of_all(*parts_.ranks, due, "the time to save") : due;
+  };
+  if (by_steps || (checkpoint.every_minutes > 0 && by_time())) save();
 }
 
 /// Measures what the epoch's training has come to. Observers hear of it before it is saved: should the
@@ -297,17 +300,20 @@ bool Trainer::stop_requested() {
 
 void Trainer::share_state() {
   if (parts_.ranks) broadcast_state(*parts_.ranks, parts_.program, progress_);
+  const bool resumed = progress_.step > 0;
+  if (resumed) divide_states(parts_.program, std::exchange(resumed_states_, {}));
 }
 
-/// Returns the path of the checkpoint; "" on ranks that write none.
+/// All ranks call it. Returns the path of the checkpoint; "" on ranks that write none.
 std::string Trainer::save() {
+  const WholeStates states = collect_states(parts_.program);
   if (!leads()) return "";
   if (parts_.stream.tuner) parts_.stream.tuner->save(directory_->tuner());
   TrainingProgress progress = progress_;
   progress.seconds = seconds();
   progress.epoch_seconds += seconds_between(epoch_start_, Clock::now());
   Checkpoint checkpoint;
-  capture_variables(parts_.program, checkpoint);
+  capture_variables(parts_.program, states, checkpoint);
   checkpoint.progress = to_checkpoint(progress, static_cast<std::uint64_t>(parts_.config.seed));
   checkpoint.config = write_component(parts_.config).to_yaml();
   checkpoint.texts[kSchemaText] = schema_to_json(parts_.model.pipeline().source());
@@ -325,7 +331,7 @@ std::optional<Trainer::Resumed> Trainer::resume(const RunDirectory& directory) {
   require_user(saved.seed == static_cast<std::uint64_t>(parts_.config.seed), found->path,
                ": the run was trained with seed ", saved.seed, ", the configuration has seed ",
                parts_.config.seed, "; a run resumes with its own");
-  restore_variables(parts_.program, found->checkpoint, found->path);
+  resumed_states_ = restore_variables(parts_.program, found->checkpoint, found->path);
   progress_ = from_checkpoint(saved, found->path);
   resumed.from = found->path;
   return resumed;
@@ -340,7 +346,7 @@ void Trainer::stop_not_finite(std::span<const Enqueued> batches, const TrainingP
     feed_.seek(batch.where);  // it may have given way to later ones
     own = explain_not_finite(*feed_.next(), result);
     const bool found = own.order != kUnknown;
-    if (parts_.ranks ? any_of_all(*parts_.ranks, found) : found) break;
+    if (parts_.ranks ? any_of_all(*parts_.ranks, found, kNotFinite) : found) break;
   }
   const std::string what = parts_.ranks ? first_of_all(*parts_.ranks, own.order, own.what) : own.what;
   parts_.program.undo_step();

@@ -10,6 +10,7 @@
 #include "tools/train/observer.h"
 #include "tools/train/rate_meter.h"
 #include "tools/train/run_directory.h"
+#include "tools/train/state_shards.h"
 #include "tools/train/stop_signals.h"
 #include "tools/train/training_program.h"
 #include "tools/train/training_progress.h"
@@ -94,6 +95,7 @@ class Trainer {
   BatchFeed feed_;
   const RunDirectory* directory_ = nullptr;  // of run()
   const Observers* observers_ = nullptr;     // of run()
+  WholeStates resumed_states_;               // until share_state()
   TrainingProgress progress_, before_step_;
   RateMeter rate_;
   StopSignals signals_;

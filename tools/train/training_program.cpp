@@ -15,7 +15,6 @@
 #include "layers/ops/structural.h"
 #include "optim/accumulation.h"
 #include "optim/average.h"
-#include "optim/clipping.h"
 
 namespace slipway {
 namespace {
@@ -154,6 +153,7 @@ Gradients TrainingProgram::arena_gradients(Graph& graph, int part) {
     std::vector<Value> order;
     for (const auto& [from, variable] : pairs) order.push_back(variable);
     arena_ = VariableArena::plan(graph, kParameters, order);
+    divide_state();
     variables_.allocate(arena_, graph);
   }
   Gradients gradients;
@@ -170,6 +170,15 @@ Gradients TrainingProgram::arena_gradients(Graph& graph, int part) {
     gradients.push_back(gradient);
   }
   return gradients;
+}
+
+/// Where parts are fixed, the arena must not depend on the number of ranks either: sums of it would be in
+/// another order.
+void TrainingProgram::divide_state() {
+  const TrainConfig& config = model_.config().train;
+  if (!ranks_ || !config.shard_optimizer) return;
+  make_buckets_divisible(arena_, parts_ == BatchShard::Parts::fixed ? config.virtual_shards : ranks_->size());
+  state_shards_.emplace(*ranks_, arena_);
 }
 
 Graph TrainingProgram::build(std::int64_t batch_size, Phase phase) {
@@ -199,7 +208,22 @@ Value TrainingProgram::add_gradient(Backward& backward, const std::optional<Batc
       exchange.prepare(graph, backward.gradients[0], [&](std::size_t bucket, Value gradient) {
         return accumulated(text(kAccumulated, '.', bucket), gradient);
       });
-  return phase == Phase::accumulate ? Value{} : exchange.sum(graph, buckets);
+  if (phase == Phase::accumulate) return {};
+  return exchange.sum(graph, buckets, state_shards_ ? Reduction::reduce_scatter : Reduction::all_reduce);
+}
+
+/// Of a whole gradient, of which this rank may know its own part only.
+ClippedGradient TrainingProgram::clip(Graph& graph, Value total, Value own, Value loss) const {
+  const TrainConfig& config = model_.config().train;
+  Value norms = total;
+  if (state_shards_ && parts_ == BatchShard::Parts::ranks)
+    norms = graph.add(GatherParts({.ranks = *ranks_}, "the gradient's norm"), {clip_by_norm(graph, own).norm},
+                      kGradientNorm);
+  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = loss};
+  if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
+  const std::optional<LossScaling> scaling = loss_scaling(graph);
+  if (scaling) clip.loss_scale = scaling->scale();
+  return clip_by_norm(graph, norms, clip);
 }
 
 void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
@@ -214,21 +238,21 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
                       loss);
     if (phase == Phase::accumulate) return;
   }
-  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = loss};
-  if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
-  const std::optional<LossScaling> scaling = loss_scaling(graph);
-  if (scaling) clip.loss_scale = scaling->scale();
-  const ClippedGradient clipped = clip_by_norm(graph, total, clip);
+  const Value own = state_shards_ ? state_shards_->take(graph, total) : total;
+  const ClippedGradient clipped = clip(graph, total, own, loss);
   graph.output(kGradientNorm, clipped.norm);
+  const std::optional<LossScaling> scaling = loss_scaling(graph);
   const Value parameters = flat(kParameters);
   const Value step = StepState::step(graph), updates = scaling ? scaling->updates(step) : step;
   config.optimizer->build(graph,
                           {.parameters = parameters,
-                           .gradients = total,
+                           .ranges = state_shards_ ? state_shards_->ranges() : std::vector<UpdateRange>{},
+                           .gradients = own,
                            .learning_rate = StepState::learning_rate(graph),
                            .step = updates,
                            .gradient_scale = clipped.scale},
                           config.optimizer->segments(arena_, graph));
+  if (state_shards_) state_shards_->gather_parameters(graph, parameters);
   if (config.average_decay > 0) {
     WeightAverage average;
     average.decay = config.average_decay;

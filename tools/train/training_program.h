@@ -12,11 +12,13 @@
 #include "core/runtime/readback.h"
 #include "core/runtime/variables.h"
 #include "data/loader.h"
+#include "optim/clipping.h"
 #include "optim/loss_scaling.h"
 #include "tools/train/gradient_exchange.h"
 #include "tools/train/model.h"
 #include "tools/train/non_finite.h"
 #include "tools/train/precision.h"
+#include "tools/train/state_shards.h"
 
 namespace slipway {
 
@@ -76,6 +78,8 @@ class TrainingProgram {
   Variables& variables() { return variables_; }
   const Variables& variables() const { return variables_; }
   const VariableArena& arena() const { return arena_; }
+  /// How ranks divide the optimizer's state among themselves; null if each has all of it.
+  const StateShards* state_shards() const { return state_shards_ ? &*state_shards_ : nullptr; }
   /// Whether its batches have parts, whose losses and gradients are summed.
   bool has_parts() const { return ranks_ != nullptr; }
   /// Whether a variable is a parameter of the model, or other state of it such as a running mean.
@@ -103,9 +107,11 @@ class TrainingProgram {
   Graph build_part(std::int64_t batch_size, const BatchShard* part);
   Backward build_backward(std::int64_t batch_size, Fusion fusion, BatchShard::Parts parts);
   Gradients arena_gradients(Graph& graph, int part);
+  void divide_state();
   Graph build(std::int64_t batch_size, Phase phase);
   Value add_gradient(Backward& backward, const std::optional<BatchShard>& shard, Phase phase);
   void add_update(Graph& graph, Phase phase, Value total);
+  ClippedGradient clip(Graph& graph, Value total, Value own, Value loss) const;
   std::optional<LossScaling> loss_scaling(Graph& graph) const;
   void bind(Executor& executor, std::span<const TensorView> batch, std::int64_t samples,
             BatchShard::Parts parts) const;
@@ -119,6 +125,7 @@ class TrainingProgram {
   Precision precision_;
   Variables variables_;
   VariableArena arena_;
+  std::optional<StateShards> state_shards_;  // refers to arena_
   std::set<std::string> parameters_, model_state_;
   struct Remembered {
     Tensor variable, before;  // this step

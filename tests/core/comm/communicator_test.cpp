@@ -49,6 +49,28 @@ void expect_collectives(Communicator& ranks) {
     for (std::int64_t i = 0; i < size * 3; ++i)
       ASSERT_EQ(all.at({i / 3, i % 3}), static_cast<double>(i / 3 + 1));
   }
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    for (const std::int64_t slice : {0, 1, 31, 4099}) {
+      const Tensor values(dtype, Shape{size * slice});
+      const auto value = [&](std::int64_t i) { return static_cast<double>(i % 7); };
+      for (std::int64_t i = 0; i < size * slice; ++i)
+        copy_elements(Tensor::full(dtype, Shape{1}, value(i) * static_cast<double>(rank + 1)),
+                      values.slice(0, i, i + 1));
+      ranks.reduce_scatter({}, values, "a test");
+      for (std::int64_t i = rank * slice; i < (rank + 1) * slice; ++i)
+        ASSERT_EQ(values.at({i}), value(i) * static_cast<double>(size * (size + 1) / 2)) << dtype << ' ' << i;
+    }
+  }
+  {
+    const Tensor all = Tensor::zeros(DType::float32, Shape{size * 5});  // the part lies in it
+    const Tensor part = all.slice(0, rank * 5, rank * 5 + 5);
+    copy_elements(Tensor::full(DType::float32, Shape{5}, static_cast<double>(rank + 1)), part);
+    ranks.all_gather({}, {.part = part, .all = all}, "a test");
+    for (std::int64_t i = 0; i < size * 5; ++i) ASSERT_EQ(all.at({i}), static_cast<double>(i / 5 + 1));
+  }
+  if (size > 1) {
+    EXPECT_THROW(ranks.reduce_scatter({}, Tensor(DType::float32, Shape{size + 1}), "a test"), Error);
+  }
   // Several on their way, waited for in another order.
   std::vector<Tensor> started;
   for (std::int64_t i = 0; i < 5; ++i) {

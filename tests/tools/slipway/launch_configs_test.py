@@ -30,12 +30,23 @@ class LaunchConfigsTest(LaunchTest):
 
     def test_accumulated_batches_follow_one_process(self):
         for name, path in CONFIGS.items():
-            with self.subTest(name):
-                config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=4))
-                settings = CALMER.get(name, {}) | {"train__accumulate": 2}
-                self.train(config, runs="alone", **settings)
-                self.launch(2, config, runs="ranks", **settings)
-                np.testing.assert_allclose(self.losses(f"ranks/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
+            config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=4))
+            settings = CALMER.get(name, {}) | {"train__accumulate": 2}
+            self.train(config, runs="alone", **settings)
+            for divided in ("false", "true"):
+                with self.subTest(name, divided=divided):
+                    self.launch(2, config, runs=divided, train__shard_optimizer=divided, **settings)
+                    np.testing.assert_allclose(self.losses(f"{divided}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
+
+    def test_divided_state_follows_one_process(self):
+        for name, path in CONFIGS.items():
+            config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=8))
+            settings = CALMER.get(name, {}) | {"train__uneven_batches": "true"}
+            self.train(config, runs="alone", **settings)
+            for ranks in (2, 3, 4, 8):
+                with self.subTest(f"{name} on {ranks} ranks"):
+                    self.launch(ranks, config, runs=f"ranks{ranks}", train__shard_optimizer="true", **settings)
+                    np.testing.assert_allclose(self.losses(f"ranks{ranks}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
 
     def assert_same_bits(self, config, name, **settings):
         settings |= {"deterministic": "ranks", "train__virtual_shards": 4}
@@ -54,6 +65,7 @@ class LaunchConfigsTest(LaunchTest):
             with self.subTest(name):
                 config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=8))
                 self.assert_same_bits(config, name)
+                self.assert_same_bits(config, name, train__shard_optimizer="true")
 
     def test_a_hundred_deterministic_steps(self):
         for name in ("iris_mlp", "mnist_cnn"):

@@ -78,6 +78,7 @@ class LearningTest(LaunchTest):
         config = self.write("run.yaml", IMAGES)
         settings = {"train__schedule": "constant", "train__uneven_batches": "true"}
         self.train(config, runs="alone", **settings)
+        settings["train__shard_optimizer"] = "true"
         self.launch(2, config, train__max_steps=8, **settings)
         output = self.launch(3, config, "--resume", train__max_steps=14, **settings).stdout
         self.assertIn("after step 8.", output)

@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "tests/support/learning.h"
 #include "tests/support/local_ranks.h"
 #include "tools/train/data_source.h"
+#include "tools/train/run_state.h"
 
 namespace slipway::test {
 namespace {
+
+constexpr const char* kDivided = "shard_optimizer: true";
 
 void expect_ranks_learn_the_same(const std::string& yaml) {
   const Learned alone = learn(yaml);
@@ -30,18 +34,27 @@ TEST(Ranks, LearnTheSameFromATable) { expect_ranks_learn_the_same(kTable); }
 TEST(RanksSlow, LearnTheSameInBuckets) { expect_ranks_learn_the_same(kWide); }
 
 TEST(Ranks, SendGradientsInBfloat16) {
-  const std::string yaml = std::string(kTable) + "\n";
-  const std::size_t train = yaml.find("train: {batch_size");
-  std::string narrow = yaml;
-  narrow.insert(train + 8, "wire: bfloat16, ");
-  const Learned expected = learn(yaml);
-  std::vector<Learned> learned(3);
-  run_on_ranks(3, [&](Communicator& ranks) {
-    learned[static_cast<std::size_t>(ranks.rank())] = learn(narrow, {.ranks = &ranks});
-  });
-  expect_same(learned[0], expected, 5e-2);
-  EXPECT_NE(learned[0].figures, expected.figures);
-  for (const Learned& other : learned) expect_same(other, learned[0], 0);
+  const std::string narrow = with_setting(kTable, "wire: bfloat16");
+  const Learned expected = learn(kTable);
+  for (const std::string& yaml : {narrow, with_setting(narrow, kDivided)}) {
+    std::vector<Learned> learned(3);
+    run_on_ranks(3, [&](Communicator& ranks) {
+      learned[static_cast<std::size_t>(ranks.rank())] = learn(yaml, {.ranks = &ranks});
+    });
+    expect_same(learned[0], expected, 5e-2);
+    EXPECT_NE(learned[0].figures, expected.figures);
+    for (const Learned& other : learned) expect_same(other, learned[0], 0);
+  }
+}
+
+TEST(RanksSlow, LearnTheSameFromImagesWithDividedState) {
+  expect_ranks_learn_the_same(with_setting(kImages, kDivided));
+}
+TEST(Ranks, LearnTheSameFromATableWithDividedState) {
+  expect_ranks_learn_the_same(with_setting(kTable, kDivided));
+}
+TEST(RanksSlow, LearnTheSameInBucketsWithDividedState) {
+  expect_ranks_learn_the_same(with_setting(kWide, kDivided));
 }
 
 /// Of one rank alone, without ranks, and of others.
@@ -61,6 +74,12 @@ void expect_same_bits_on_any_number_of_ranks(const std::string& yaml) {
 
 TEST(RanksSlow, GiveTheSameBitsFromImages) { expect_same_bits_on_any_number_of_ranks(kImages); }
 TEST(Ranks, GiveTheSameBitsFromATable) { expect_same_bits_on_any_number_of_ranks(kTable); }
+TEST(RanksSlow, GiveTheSameBitsFromImagesWithDividedState) {
+  expect_same_bits_on_any_number_of_ranks(with_setting(kImages, kDivided));
+}
+TEST(Ranks, GiveTheSameBitsFromATableWithDividedState) {
+  expect_same_bits_on_any_number_of_ranks(with_setting(kTable, kDivided));
+}
 TEST(RanksSlow, GiveTheSameBitsInBuckets) { expect_same_bits_on_any_number_of_ranks(kWide); }
 
 TEST(Ranks, ExchangeGradientsWhileBackwardRuns) {
@@ -107,6 +126,61 @@ TEST(Ranks, BucketsLieInTheirArena) {
     }
     EXPECT_EQ(buckets, 2);
   });
+}
+
+/// Three ranks keep a third of the state each; rounded up to whole slices of buckets.
+TEST(Ranks, DivideTheOptimizersState) {
+  run_on_ranks(3, [](Communicator& ranks) {
+    RunConfig config = parse_run_config(with_setting(kWide, kDivided), "run");
+    const DataSource source(config, ".");
+    const Model model(config, *source.pipeline());
+    const TrainingProgram program(model, {}, 5, &ranks);
+    const std::int64_t all = program.arena().elements;
+    const std::int64_t own = program.variables()["optimizer.momentum"].elements();
+    EXPECT_EQ(own * 3, all);
+    std::int64_t parameters = 0;
+    for (const VariableArena::Member& member : program.arena().members) parameters += member.elements;
+    EXPECT_LT(all - parameters, 1000);
+  });
+}
+
+/// Parts go to a checkpoint of the usual form, and from there to another number of ranks.
+TEST(Ranks, DividedStateSurvivesACheckpoint) {
+  const std::string yaml = with_setting(kTable, kDivided);
+  const auto with_program = [&](Communicator& ranks, const auto& body) {
+    RunConfig config = parse_run_config(yaml, "run");
+    const DataSource source(config, ".");
+    const Model model(config, *source.pipeline());
+    TrainingProgram program(model, {}, 7, &ranks);
+    body(program);
+  };
+  Checkpoint saved;
+  run_on_ranks(2, [&](Communicator& ranks) {
+    with_program(ranks, [&](TrainingProgram& program) {
+      const Tensor& state = program.variables()["optimizer.first_moment"];
+      for (std::int64_t i = 0; i < state.elements(); ++i)
+        state.as<float>()[static_cast<std::size_t>(i)] = static_cast<float>(1000 * ranks.rank() + i);
+      const WholeStates states = collect_states(program);
+      if (ranks.rank() == 0) capture_variables(program, states, saved);
+    });
+  });
+  for (const int count : {1, 3}) {
+    Checkpoint again;
+    run_on_ranks(count, [&](Communicator& ranks) {
+      with_program(ranks, [&](TrainingProgram& program) {
+        WholeStates states;
+        if (ranks.rank() == 0) states = restore_variables(program, saved, "saved.h5");
+        divide_states(program, states);
+        states = collect_states(program);
+        if (ranks.rank() == 0) capture_variables(program, states, again);
+      });
+    });
+    ASSERT_EQ(again.optimizer.size(), saved.optimizer.size());
+    for (const auto& [name, value] : saved.optimizer) {
+      const TensorView a = again.optimizer.at(name), b = value;
+      EXPECT_EQ(std::memcmp(a.data, b.data, b.type.bytes()), 0) << name;
+    }
+  }
 }
 
 TEST(Ranks, StartFromTheFirstOnesState) {
@@ -166,8 +240,8 @@ TEST(Ranks, AgreeOnWhatAnyOfThemHasMet) {
     EXPECT_EQ(agree_on_signal(ranks, ranks.rank() == 2 ? SIGTERM : 0), SIGTERM);
     EXPECT_EQ(agree_on_signal(ranks, ranks.rank() == 2 ? SIGTERM : SIGINT), SIGINT);
     EXPECT_EQ(first_of_all(ranks, 3 - ranks.rank(), text("rank ", ranks.rank())), "rank 2");
-    EXPECT_FALSE(any_of_all(ranks, false));
-    EXPECT_TRUE(any_of_all(ranks, ranks.rank() == 1));
+    EXPECT_FALSE(any_of_all(ranks, false, "a test"));
+    EXPECT_TRUE(any_of_all(ranks, ranks.rank() == 1, "a test"));
   });
 }
 

@@ -45,6 +45,7 @@ class NcclCommunicator final : public Communicator {
   int rank() const override { return host_.rank(); }
   int size() const override { return host_.size(); }
   void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
+  void start_reduce_scatter(const Stream& stream, const TensorView& values, std::string_view phase) override;
   void start_all_gather(const Stream& stream, const Gather& gather, std::string_view phase) override;
   void wait(const Stream& stream, const TensorView& result) override;
   void broadcast(const Stream& stream, const Broadcast& broadcast, std::string_view phase) override;
@@ -191,6 +192,19 @@ void NcclCommunicator::start_all_reduce(const Stream& stream, const TensorView& 
   if (count == 0) return;
   start(stream, values, phase, [&](ncclComm_t ranks, cudaStream_t queue) {
     return ncclAllReduce(values.data, values.data, count, type, ncclSum, ranks, queue);
+  });
+}
+
+void NcclCommunicator::start_reduce_scatter(const Stream& stream, const TensorView& values,
+                                            std::string_view phase) {
+  if (values.device.is_host()) return host_.start_reduce_scatter(stream, values, phase);
+  expect_here(stream, values);
+  const auto count = static_cast<std::size_t>(slice_of(values));
+  const ncclDataType_t type = nccl_type(values.dtype());
+  if (count == 0) return;
+  std::byte* own = values.data + static_cast<std::size_t>(rank()) * count * size_of(values.dtype());
+  start(stream, values, phase, [&](ncclComm_t ranks, cudaStream_t queue) {
+    return ncclReduceScatter(values.data, own, count, type, ncclSum, ranks, queue);
   });
 }
 

@@ -66,6 +66,24 @@ TEST_F(CudaRanks, ExchangeValuesOnTheHostAsWell) {
   });
 }
 
+TEST_F(CudaRanks, ScatterSumsAndGatherThemInPlace) {
+  for (const int count : {1, 2, 3, 4}) {
+    restart(static_cast<std::uint64_t>(count));
+    run_on_device_ranks(count, [](const DeviceRank& rank) {
+      const std::int64_t size = rank.host.size(), own = rank.host.rank();
+      for (const DType dtype : {DType::float32, DType::bfloat16}) {
+        const Tensor values = on_device(rank, Tensor::full(dtype, {size * 33}, static_cast<double>(own + 1)));
+        rank.ranks.reduce_scatter(rank.stream, values, "a test");
+        const Tensor part = values.slice(0, own * 33, own * 33 + 33);
+        expect_all(on_host(rank, part), static_cast<double>(size * (size + 1) / 2));
+        rank.ranks.all_gather(rank.stream, {.part = part, .all = values}, "a test");
+        expect_all(on_host(rank, values), static_cast<double>(size * (size + 1) / 2));
+      }
+    });
+    expect_no_findings();
+  }
+}
+
 TEST_F(CudaRanks, DoNothingWithoutValues) {
   run_on_device_ranks(2, [](const DeviceRank& rank) {
     const Tensor none(DType::float32, {0, 4}, rank.stream.device),

@@ -75,6 +75,16 @@ TEST_F(CudaRanksTraining, LearnsTheSameFromATable) {
   expect_ranks_learn_the_same(
       kTable, {{1, false}, {1, true}, {2, false}, {2, true}, {3, false}, {3, true}, {4, false}, {4, true}});
 }
+TEST_F(CudaRanksTraining, LearnsTheSameWithDividedState) {
+  expect_ranks_learn_the_same(with_setting(kTable, "shard_optimizer: true"),
+                              {{1, true}, {2, false}, {2, true}, {3, true}, {4, true}});
+}
+TEST_F(CudaRanksTraining, GivesTheSameBitsWithDividedState) {
+  expect_same_bits_on_any_number_of_ranks(with_setting(kTable, "shard_optimizer: true"), {2, 4});
+}
+TEST_F(CudaRanksBucketsSlow, LearnTheSameWithDividedState) {
+  expect_ranks_learn_the_same(with_setting(kTwoBuckets, "shard_optimizer: true"), {{2, true}});
+}
 TEST_F(CudaRanksBucketsSlow, LearnTheSame) { expect_ranks_learn_the_same(kTwoBuckets, {{2, true}}); }
 
 TEST_F(CudaRanksBitsSlow, AreTheSameFromImages) { expect_same_bits_on_any_number_of_ranks(kImages, {2, 4}); }
@@ -87,7 +97,8 @@ TEST_F(CudaRanksTraining, LearnsTheSameInEveryOrderOfStreams) {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(text("seed ", seed));
     restart(seed);
-    expect_same(learn_on_devices(2, kTable, /*capture=*/true)[1], alone, 2e-5);
+    const std::string yaml = seed % 2 ? kTable : with_setting(kTable, "shard_optimizer: true");
+    expect_same(learn_on_devices(2, yaml, /*capture=*/true)[1], alone, 2e-5);
   }
 }
 
