@@ -15,6 +15,7 @@
 #include "layers/ops/structural.h"
 #include "optim/accumulation.h"
 #include "optim/average.h"
+#include "optim/clipping.h"
 
 namespace slipway {
 namespace {
@@ -212,18 +213,12 @@ Value TrainingProgram::add_gradient(Backward& backward, const std::optional<Batc
   return exchange.sum(graph, buckets, state_shards_ ? Reduction::reduce_scatter : Reduction::all_reduce);
 }
 
-/// Of a whole gradient, of which this rank may know its own part only.
-ClippedGradient TrainingProgram::clip(Graph& graph, Value total, Value own, Value loss) const {
-  const TrainConfig& config = model_.config().train;
-  Value norms = total;
-  if (state_shards_ && parts_ == BatchShard::Parts::ranks)
-    norms = graph.add(GatherParts({.ranks = *ranks_}, "the gradient's norm"), {clip_by_norm(graph, own).norm},
-                      kGradientNorm);
-  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = loss};
-  if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
-  const std::optional<LossScaling> scaling = loss_scaling(graph);
-  if (scaling) clip.loss_scale = scaling->scale();
-  return clip_by_norm(graph, norms, clip);
+/// What has the norm of the whole gradient: that, or the norms of all ranks' parts of it.
+Value TrainingProgram::norm_source(Graph& graph, Value total, Value own) const {
+  const bool knows_all = !state_shards_ || parts_ == BatchShard::Parts::fixed;
+  if (knows_all) return total;
+  return graph.add(GatherParts({.ranks = *ranks_}, "the gradient's norm"), {clip_by_norm(graph, own).norm},
+                   kGradientNorm);
 }
 
 void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
@@ -239,9 +234,12 @@ void TrainingProgram::add_update(Graph& graph, Phase phase, Value total) {
     if (phase == Phase::accumulate) return;
   }
   const Value own = state_shards_ ? state_shards_->take(graph, total) : total;
-  const ClippedGradient clipped = clip(graph, total, own, loss);
-  graph.output(kGradientNorm, clipped.norm);
+  ClipOptions clip{.scale = 1.0 / static_cast<double>(config.accumulate), .loss = loss};
+  if (config.clip_norm > 0) clip.max_norm = config.clip_norm;
   const std::optional<LossScaling> scaling = loss_scaling(graph);
+  if (scaling) clip.loss_scale = scaling->scale();
+  const ClippedGradient clipped = clip_by_norm(graph, norm_source(graph, total, own), clip);
+  graph.output(kGradientNorm, clipped.norm);
   const Value parameters = flat(kParameters);
   const Value step = StepState::step(graph), updates = scaling ? scaling->updates(step) : step;
   config.optimizer->build(graph,

@@ -12,7 +12,6 @@
 #include "core/runtime/readback.h"
 #include "core/runtime/variables.h"
 #include "data/loader.h"
-#include "optim/clipping.h"
 #include "optim/loss_scaling.h"
 #include "tools/train/gradient_exchange.h"
 #include "tools/train/model.h"
@@ -111,7 +110,7 @@ class TrainingProgram {
   Graph build(std::int64_t batch_size, Phase phase);
   Value add_gradient(Backward& backward, const std::optional<BatchShard>& shard, Phase phase);
   void add_update(Graph& graph, Phase phase, Value total);
-  ClippedGradient clip(Graph& graph, Value total, Value own, Value loss) const;
+  Value norm_source(Graph& graph, Value total, Value own) const;
   std::optional<LossScaling> loss_scaling(Graph& graph) const;
   void bind(Executor& executor, std::span<const TensorView> batch, std::int64_t samples,
             BatchShard::Parts parts) const;
