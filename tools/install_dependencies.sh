@@ -8,7 +8,7 @@ usage: tools/install_dependencies.sh [--dry-run] [GROUP ...]
 
 Installs what is missing of these groups of Debian or Ubuntu packages (default: all of them):
   build   compiler, CMake and the libraries that Slipway is linked to
-  test    GoogleTest, clang with sanitizers and formatter, Slurm, and the references that the tests compare with: PyTorch, ONNX, h5py, jsonschema
+  test    GoogleTest, clang with sanitizers and formatter, Slurm, networks, and the references that the tests compare with: PyTorch, ONNX, h5py, jsonschema
   node    Node.js 18 or newer with npm, unless `node` and `npm` are there already
 
   --dry-run   print what would be installed, install nothing; exit status 1 if something is missing
@@ -21,7 +21,7 @@ TXT
 build="build-essential cmake ninja-build ccache pkg-config libdnnl-dev libyaml-cpp-dev libhdf5-dev libcsv-dev libcli11-dev
   nlohmann-json3-dev libprotobuf-dev libonnx-dev zlib1g-dev libpng-dev libturbojpeg0-dev libopenmpi-dev openmpi-bin"
 test="libgtest-dev clang libclang-rt-dev|libclang-common-14-dev libomp-dev clang-format-14|clang-format
-  slurmctld slurmd slurm-client python3 python3-numpy python3-torch python3-onnx python3-h5py python3-yaml python3-jsonschema"
+  slurmctld slurmd slurm-client iproute2 python3 python3-numpy python3-torch python3-onnx python3-h5py python3-yaml python3-jsonschema"
 node=""
 
 newer_node() {

@@ -6,12 +6,17 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <iostream>
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "core/comm/deadline.h"
+#include "core/comm/mpi_algorithm.h"
 
 namespace slipway {
 namespace {
@@ -97,6 +102,7 @@ class MpiCommunicator final : public Communicator {
   MPI_Comm ranks_ = MPI_COMM_NULL;
   MPI_Comm roll_call_ = MPI_COMM_NULL;  // so that its messages meet no others
   MPI_Op bfloat16_sum_ = MPI_OP_NULL;
+  std::optional<MpiAlgorithm> algorithm_;
   int rank_ = 0, size_ = 1;
   bool failed_ = false;
   char here_ = 1;
@@ -108,7 +114,18 @@ class MpiCommunicator final : public Communicator {
   std::thread driver_;
 };
 
+/// Ends this process where MPI does not return, on which the launcher ends the others.
+Deadline within(std::chrono::milliseconds timeout, const char* call) {
+  return Deadline(timeout, [=] {
+    std::cerr << text("slipway: in ", call, ": waited ", std::chrono::duration<double>(timeout).count(),
+                      " s for the other ranks\n")
+              << std::flush;
+    std::_Exit(1);
+  });
+}
+
 MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) {
+  const Deadline deadline = within(options_.timeout, "MPI_Init_thread");
   const std::unique_lock lock(mpi_mutex());
   int initialized = 0, provided = 0;
   MPI_Initialized(&initialized);
@@ -121,6 +138,7 @@ MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) 
   for (const MPI_Comm communicator : {ranks_, roll_call_})
     MPI_Comm_set_errhandler(communicator, MPI_ERRORS_RETURN);
   check(MPI_Op_create(add_bfloat16, /*commute=*/1, &bfloat16_sum_), "MPI_Op_create", "the start");
+  algorithm_.emplace();
   MPI_Comm_rank(ranks_, &rank_);
   MPI_Comm_size(ranks_, &size_);
   driver_ = std::thread([this] { drive(); });
@@ -135,6 +153,8 @@ MpiCommunicator::~MpiCommunicator() {
   started_.notify_all();
   driver_.join();
   if (failed_ || std::uncaught_exceptions() > 0) return;
+  const Deadline deadline = within(options_.timeout, "MPI_Finalize");
+  algorithm_.reset();
   MPI_Op_free(&bfloat16_sum_);
   MPI_Comm_free(&roll_call_);
   MPI_Comm_free(&ranks_);
@@ -201,9 +221,11 @@ void MpiCommunicator::finish(const void* result) {
         exchanges_.erase(found);
         check(ended.code, ended.call, ended.phase);
         const std::chrono::duration<double> waited = Clock::now() - called;
+        if (options_.waits) options_.waits("");
         if (options_.observe) options_.observe({ended.phase, ended.start, ended.end, waited.count()});
         return;
       }
+      if (tries == 0 && options_.waits) options_.waits(found->second.phase);
       if (tries >= kYields && Clock::now() >= deadline) {
         std::string missing;
         for (const int silent : silent_ranks()) missing += text(missing.empty() ? "" : ", ", silent);
@@ -257,6 +279,7 @@ void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, 
   const MPI_Datatype type = mpi_type(values.dtype());
   if (count == 0) return;
   start(values.data, "MPI_Iallreduce", phase, [&](Requests& requests) {
+    algorithm_->choose(static_cast<std::size_t>(count) * size_of(values.dtype()));
     return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum_of(values.dtype()), ranks_,
                           &requests.emplace_back());
   });
@@ -325,7 +348,15 @@ std::unique_ptr<Communicator> join_mpi(const MpiOptions& options) {
   return std::make_unique<MpiCommunicator>(options);
 }
 
+void mpi_all_reduce(std::span<float> values) {
+  const std::unique_lock lock(mpi_mutex());
+  const int count = mpi_count(static_cast<std::int64_t>(values.size()));
+  MPI_Allreduce(MPI_IN_PLACE, values.data(), count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+}
+
 void abandon_mpi(int status) {
+  constexpr auto kLongest = 2s;  // where the launcher can't be reached
+  const Deadline deadline(kLongest, [status] { std::_Exit(status); });
   const std::unique_lock lock(mpi_mutex());
   int initialized = 0, finalized = 0;
   MPI_Initialized(&initialized);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/comm/communicator.h"
@@ -20,9 +21,10 @@ struct ExchangeTime {
 };
 
 struct MpiOptions {
-  std::chrono::milliseconds timeout{30'000};              // how long a rank waits for the others in one call
-  std::chrono::milliseconds answer_time{2'000};           // how long, after that, it waits for signs of life
-  std::function<void(const ExchangeTime&)> observe = {};  // called for each exchange that was waited for
+  std::chrono::milliseconds timeout{30'000};               // how long a rank waits for the others in one call
+  std::chrono::milliseconds answer_time{2'000};            // how long, after that, it waits for signs of life
+  std::function<void(const ExchangeTime&)> observe = {};   // called for each exchange that was waited for
+  std::function<void(std::string_view phase)> waits = {};  // this rank waits in it; "": it goes on
 };
 
 /// Connects this process with the others that a launcher has started: it and they are the ranks. On host
@@ -31,10 +33,15 @@ struct MpiOptions {
 /// A rank that has waited for `timeout` tells all others, and waits for them to tell the same: whoever does
 /// not is named as missing. The communicator's destructor leaves in good order, or, after a
 /// CommunicationError or while an exception is on its way, not at all: abandon_mpi() then ends all ranks.
+/// To join and to leave, MPI itself waits for the others: where that takes longer than `timeout`, the process
+/// says so and ends with status 1.
 std::unique_ptr<Communicator> join_mpi(const MpiOptions& options = {});
 
-/// Ends every rank at once, this one with `status`; for a failure that the others don't know of. Without MPI,
-/// or before join_mpi(), it ends this process.
+/// MPI_Allreduce itself, the sum over the ranks of join_mpi(): what measurements compare theirs with.
+void mpi_all_reduce(std::span<float> values);
+
+/// Ends every rank that can be reached at once, and this one with `status`; for a failure that the others
+/// don't know of. Without MPI, or before join_mpi(), it ends this process.
 [[noreturn]] void abandon_mpi(int status);
 
 }  // namespace slipway

@@ -7,9 +7,17 @@ namespace slipway {
 
 std::string mpi_library() { return ""; }
 
-std::unique_ptr<Communicator> join_mpi(const MpiOptions&) {
+namespace {
+
+[[noreturn]] void refuse() {
   throw Error("this build has no MPI, expected one with -D SLIPWAY_MPI=auto and Open MPI installed");
 }
+
+}  // namespace
+
+std::unique_ptr<Communicator> join_mpi(const MpiOptions&) { refuse(); }
+
+void mpi_all_reduce(std::span<float>) { refuse(); }
 
 void abandon_mpi(int status) { std::_Exit(status); }
 

@@ -1,5 +1,6 @@
 #include "core/runtime/executor.h"
 
+#include "core/comm/communicator.h"
 #include "core/runtime/cpu_threads.h"
 #include "core/runtime/kernel_slot.h"
 
@@ -122,6 +123,8 @@ void Executor::run_step(Step& step, Wait wait) {
     if (wait == Wait::yes || stream_.synchronous) synchronize(stream_);
   } catch (const MissingKernel& error) {
     throw MissingKernel(explain(graph_.node(step.node), error));
+  } catch (const CommunicationError& error) {
+    throw CommunicationError(explain(graph_.node(step.node), error));
   } catch (const Error& error) {
     throw Error(explain(graph_.node(step.node), error));
   }

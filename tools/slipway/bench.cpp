@@ -10,11 +10,13 @@
 #include <sstream>
 
 #include "core/runtime/step_state.h"
+#include "tools/bench/all_reduce.h"
 #include "tools/bench/kernels.h"
 #include "tools/slipway/shared_options.h"
 #include "tools/slipway/verb.h"
 #include "tools/train/compute.h"
 #include "tools/train/data_source.h"
+#include "tools/train/launcher.h"
 #include "tools/train/profile.h"
 #include "tools/train/training_program.h"
 #include "tools/train/tuned_choices.h"
@@ -53,15 +55,19 @@ double seconds_since_process_start() {
 class BenchVerb : public Verb {
  public:
   std::string name() const override { return "bench"; }
-  std::string summary() const override { return "Measure the speed of training steps, or of kernels"; }
+  std::string summary() const override { return "Measure the speed of training steps, kernels or exchanges"; }
   std::string details() const override {
     std::string list =
         "Data is random and resident in memory; forward, backward and update are timed.\n"
-        "Prints one line of JSON, of kernels a table in Markdown.\n\nWorkloads:";
+        "Prints one line of JSON, of kernels and exchanges a table in Markdown.\n\nWorkloads:";
     for (const Workload& workload : workloads()) list += text("\n  ", workload.name, ": ", workload.what);
-    return list + text("\n  ", kKernels,
-                       ": each CUDA kernel by itself, its time on a GPU or what it does to memory on a "
-                       "simulated one");
+    return list +
+           text(
+               "\n  ", kKernels,
+               ": each CUDA kernel by itself, its time on a GPU or what it does to memory on a simulated one",
+               "\n  ", kAllReduce,
+               ": the exchange of values between processes that mpirun has started, beside a bare "
+               "MPI_Allreduce");
   }
   void options(CLI::App& app) override {
     app.add_option("WORKLOAD", workload_, "one of those below")->required();
@@ -83,7 +89,8 @@ class BenchVerb : public Verb {
       bench_kernels(std::cout, compute.stream(), kernels_);
       return 0;
     }
-    RunConfig config = parse_run_config(find_workload(workload_).yaml, workload_);
+    if (workload_ == kAllReduce) return exchange();
+    RunConfig config = parse_run_config(find_workload(workload_, {kKernels, kAllReduce}).yaml, workload_);
     DataSource source(config, ".");
     const Model model(config, *source.pipeline());
     const std::int64_t batch_size = config.train.batch_size;
@@ -147,6 +154,16 @@ class BenchVerb : public Verb {
  private:
   static constexpr int kProfiledSteps = 15;
   static constexpr const char* kKernels = "kernels";
+  static constexpr const char* kAllReduce = "all_reduce";
+
+  int exchange() const {
+    const std::unique_ptr<Communicator> ranks = join_ranks(launched_rank(process_environment()), {});
+    require_user(ranks != nullptr,
+                 "bench all_reduce: expects several processes, as in `mpirun -np 2 slipway "
+                 "bench all_reduce`, got one");
+    bench_all_reduce(std::cout, *ranks, seconds_);
+    return 0;
+  }
 
   std::string workload_;
   bool roofline_ = false;

@@ -4,14 +4,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <optional>
+#include <random>
+#include <thread>
 
 #include "core/base/error.h"
 #include "core/comm/mpi.h"
 #include "tools/slipway/verb.h"
+#include "tools/train/rank_board.h"
 
 namespace slipway {
 namespace {
@@ -47,7 +53,7 @@ class LaunchVerb : public Verb {
         ->required()
         ->check(CLI::Range(1, 4096));
     app.add_option("--max-restarts", max_restarts_,
-                   "how often to go on from the last checkpoint after processes have died or hung")
+                   "how often to go on, or begin again, after processes have died or hung")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
     app.prefix_command();
@@ -56,17 +62,27 @@ class LaunchVerb : public Verb {
 
   int run() override {
     std::vector<std::string> command = mpirun(app_->remaining());
+    const bool names_run = std::any_of(command.begin(), command.end(), [](const std::string& word) {
+      return word == "--resume" || word == "--job" || word.starts_with("--job=");
+    });
+    // Processes that are started again go on with the run of those before; the last of this name may be
+    // older.
+    if (max_restarts_ > 0 && !names_run) command.insert(command.end(), {"--job", unique_name()});
     struct sigaction action {};
     action.sa_handler = pass_on;
     sigemptyset(&action.sa_mask);
     for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    RankBoard board(devices_);
+    setenv(RankBoard::kVariable, board.path().c_str(), 1);
     for (int restarts = 0;; ++restarts) {
-      const int code = run_once(command);
-      if (!is_failure(code) || restarts == max_restarts_) return code;
-      std::cerr << "slipway launch: the processes ended with status " << code << "; restart " << restarts + 1
-                << " of " << max_restarts_ << " goes on from the last checkpoint" << std::endl;
-      if (std::find(command.begin(), command.end(), "--resume") == command.end())
-        command.push_back("--resume");
+      board.clear();
+      const int code = run_once(command, board);
+      if (!is_failure(code)) return code;
+      std::cerr << "slipway launch: the processes ended with status " << code << '\n';
+      for (const std::string& line : board.describe()) std::cerr << "  " << line << '\n';
+      if (restarts == max_restarts_) return code;
+      std::cerr << "slipway launch: restart " << restarts + 1 << " of " << max_restarts_
+                << " goes on from the last checkpoint" << std::endl;
     }
   }
 
@@ -87,7 +103,12 @@ class LaunchVerb : public Verb {
     return command;
   }
 
-  static int run_once(const std::vector<std::string>& command) {
+  static std::string unique_name() {
+    std::random_device random;
+    return text("launch-", std::hex, random(), random());
+  }
+
+  static int run_once(const std::vector<std::string>& command, const RankBoard& board) {
     sigset_t held, before;
     sigemptyset(&held);
     for (const int signal : {SIGINT, SIGTERM}) sigaddset(&held, signal);
@@ -98,11 +119,29 @@ class LaunchVerb : public Verb {
     if (child == 0) start(command, before);
     launched_process = child;
     sigprocmask(SIG_SETMASK, &before, nullptr);
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-      require(errno == EINTR, "waiting for mpirun: ", std::strerror(errno));
+    const int status = wait_for(child, board);
     launched_process = 0;
     return exit_code(status);
+  }
+
+  /// A rank that can't reach others ends all that it can. If mpirun, too, can't reach some of them, it would
+  /// wait until TCP loses patience, a quarter of an hour.
+  static int wait_for(pid_t mpirun, const RankBoard& board) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds kLook{20}, kPatience{5'000};
+    std::optional<Clock::time_point> given_up;
+    for (bool ended = false;;) {
+      int status = 0;
+      const pid_t found = waitpid(mpirun, &status, WNOHANG);
+      require(found >= 0 || errno == EINTR, "waiting for mpirun: ", std::strerror(errno));
+      if (found == mpirun) return status;
+      if (!given_up && board.given_up()) given_up = Clock::now();
+      if (!ended && given_up && Clock::now() - *given_up > kPatience) {
+        kill(mpirun, SIGKILL);
+        ended = true;
+      }
+      std::this_thread::sleep_for(kLook);
+    }
   }
 
   [[noreturn]] static void start(const std::vector<std::string>& command, const sigset_t& signals) {

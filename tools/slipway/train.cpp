@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "tools/train/launcher.h"
 #include "tools/train/observers.h"
 #include "tools/train/project.h"
+#include "tools/train/rank_board.h"
 #include "tools/train/ranks.h"
 #include "tools/train/run_state.h"
 #include "tools/train/trainer.h"
@@ -55,6 +57,7 @@ class TrainVerb : public Verb {
     add_config_option(app, config_);
     add_assignments_option(app, assignments_);
     app.add_flag("--resume", resume_, "go on where the run of this name stopped");
+    app.add_option("--job", job_, "the name of a job: go on with the run that it has begun, or begin it");
     threads_option_ = add_threads_option(app, threads_);
     add_device_option(app, device_);
     app.add_flag("--synchronous", synchronous_,
@@ -68,7 +71,8 @@ class TrainVerb : public Verb {
 
   int run() override {
     const std::optional<LaunchedRank> launched = launched_rank(process_environment());
-    const std::unique_ptr<Communicator> ranks = join_ranks(launched, {.timeout = timeout()});
+    if (launched) note_.emplace(std::getenv(RankBoard::kVariable), launched->rank);
+    const std::unique_ptr<Communicator> ranks = join_ranks(launched, mpi_options());
     ranks_ = ranks.get();
     if (launched) local_ = {.rank = launched->local_rank, .ranks = launched->local_ranks};
     console_ = quiet_ ? ConsoleOutput::quiet : launched ? ConsoleOutput::plain : ConsoleOutput::shown;
@@ -83,6 +87,7 @@ class TrainVerb : public Verb {
       std::cerr << text("slipway train: rank ", ranks->rank(), " of ", ranks->size(), ": ", error.what(),
                         '\n')
                 << std::flush;
+      note_->gives_up();
       abandon_mpi(dynamic_cast<const UserError*>(&error) ? 2 : 1);
     }
   }
@@ -104,10 +109,10 @@ class TrainVerb : public Verb {
         if (done == total) say(text("Measured the statistics of ", total, " samples."));
       });
       if (ranks_) check_ranks(project->config());
-      if (resume_ && leads()) {
-        directory.emplace(open_directory(project->config()));
-        choices.load(directory->tuner());
+      if (leads()) {
+        if (auto found = run_to_resume(project->config())) directory.emplace(std::move(*found));
       }
+      if (directory) choices.load(directory->tuner());
       Compute::Options options = project->compute(ranks_ ? nullptr : choices.tuner());
       if (!device_.empty()) options.device = device_;
       options.synchronous = synchronous_;
@@ -128,12 +133,13 @@ class TrainVerb : public Verb {
                                      .validation = *validation,
                                      .stream = stream,
                                      .ranks = ranks,
+                                     .note = note_ ? &*note_ : nullptr,
                                      .resume_command = resume_command()});
       if (!leads()) return;
-      if (!resume_) initialize(*program, *project);
+      if (directory) return resume(*trainer, *program, *project, *directory);
+      initialize(*program, *project);
       // From here on nothing is wrong with the configuration: a mistake leaves no directory behind.
-      if (!directory) directory.emplace(open_directory(project->config()));
-      if (resume_) resume(*trainer, *program, *project, *directory);
+      directory.emplace(RunDirectory::create(runs_, project->config().name, job_));
     });
     trainer->share_state();
     if (trainer->finished()) {
@@ -149,6 +155,12 @@ class TrainVerb : public Verb {
 
   std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(std::llround(timeout_ * 1000));
+  }
+  MpiOptions mpi_options() {
+    MpiOptions options{.timeout = timeout()};
+    options.answer_time = std::min(options.answer_time, options.timeout);
+    options.waits = [this](std::string_view phase) { note_->waits(phase); };
+    return options;
   }
   bool leads() const { return !ranks_ || ranks_->rank() == 0; }
 
@@ -187,14 +199,14 @@ class TrainVerb : public Verb {
     return command + (quiet_ ? " --quiet" : "") + " --resume";
   }
 
-  RunDirectory open_directory(const RunConfig& config) const {
-    if (!resume_) return RunDirectory::create(runs_, config.name);
+  std::optional<RunDirectory> run_to_resume(const RunConfig& config) const {
+    if (!resume_) return job_.empty() ? std::nullopt : RunDirectory::begun_by(job_, runs_, config.name);
     std::optional<RunDirectory> directory = RunDirectory::resume(runs_, config.name);
     require_user(directory.has_value(), runs_, '/', config.name,
                  ": does not exist, so there is nothing to resume; expected a "
                  "run that `slipway train ",
                  config_, "` began");
-    return std::move(*directory);
+    return directory;
   }
 
   void say(const std::string& sentence) const {
@@ -204,6 +216,7 @@ class TrainVerb : public Verb {
   std::string config_;
   std::vector<std::string> assignments_;
   bool resume_ = false;
+  std::string job_;
   bool quiet_ = false;
   ConsoleOutput console_ = ConsoleOutput::shown;
   bool synchronous_ = false;
@@ -213,6 +226,7 @@ class TrainVerb : public Verb {
   double timeout_ = 30;
   std::string runs_ = kDefaultRuns;
   LocalRank local_;
+  std::optional<RankNote> note_;   // of a rank
   Communicator* ranks_ = nullptr;  // this process's; null if it is alone
 };
 

@@ -9,11 +9,15 @@ namespace slipway {
 /// hold it.
 class RunDirectory {
  public:
-  /// Makes ROOT/NAME, or where that exists already NAME_2, NAME_3, ...
-  static RunDirectory create(const std::string& root, const std::string& name);
+  /// Makes ROOT/NAME, or where that exists already NAME_2, NAME_3, ... It remembers the job that began it, if
+  /// that has a name.
+  static RunDirectory create(const std::string& root, const std::string& name, const std::string& job = "");
   /// The run that create() made last under this name; none if there is none. One that another process trains
   /// in is a UserError.
   static std::optional<RunDirectory> resume(const std::string& root, const std::string& name);
+  /// The run of this name that a job has created; none if it was not yet so far.
+  static std::optional<RunDirectory> begun_by(const std::string& job, const std::string& root,
+                                              const std::string& name);
   /// A run by its path.
   static RunDirectory open(const std::string& path);
 

@@ -142,11 +142,12 @@ auto Trainer::on_device(Work&& work) try {
   return work();
 } catch (const UserError&) {
   throw;
+} catch (const CommunicationError& error) {
+  throw CommunicationError(text("step ", progress_.step + 1, ": ", error.what()));
 } catch (const Error& error) {
-  const Stream& stream = parts_.stream;
-  if (stream.device.is_host()) throw;
+  if (parts_.stream.device.is_host()) throw;
   throw Error(text("step ", progress_.step + 1, ": ", error.what(),
-                   stream.synchronous ? "" : " (run with --synchronous, which names the op)"));
+                   parts_.stream.synchronous ? "" : " (run with --synchronous, which names the op)"));
 }
 
 /// The rest of the epoch, or less if the last step of the run comes before its end.
@@ -167,6 +168,7 @@ Trainer::Outcome Trainer::train_epoch() {
 /// Enqueues the batch, and waits for the whole step after its last one.
 void Trainer::train_batch(const Batch& batch) {
   if (step_.empty()) before_step_ = progress_;
+  if (parts_.note) parts_.note->step(progress_.step + 1);
   const bool last_of_epoch = feed_.state().next_sample >= loader_.samples();
   const bool update =
       static_cast<std::int64_t>(step_.size()) + 1 == parts_.config.train.accumulate || last_of_epoch;

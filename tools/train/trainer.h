@@ -8,6 +8,7 @@
 #include "data/batch_feed.h"
 #include "tools/train/data_source.h"
 #include "tools/train/observer.h"
+#include "tools/train/rank_board.h"
 #include "tools/train/rate_meter.h"
 #include "tools/train/run_directory.h"
 #include "tools/train/state_shards.h"
@@ -29,6 +30,7 @@ class Trainer {
     Validation& validation;
     Stream stream;
     Communicator* ranks = nullptr;  // that train together; null: this process alone
+    RankNote* note = nullptr;       // for the steps of a rank, or null
     std::string resume_command;     // for the message after a signal
   };
   explicit Trainer(const Parts& parts);

@@ -1,6 +1,7 @@
 #include "tools/train/workloads.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/nearest.h"
@@ -88,8 +89,8 @@ const std::vector<Workload>& workloads() {
   return all;
 }
 
-const Workload& find_workload(const std::string& name) {
-  std::vector<std::string> names;
+const Workload& find_workload(const std::string& name, std::vector<std::string> others) {
+  std::vector<std::string> names = std::move(others);
   for (const Workload& workload : workloads()) {
     if (workload.name == name) return workload;
     names.push_back(workload.name);

@@ -15,7 +15,8 @@ struct Workload {
 
 /// Every workload of `slipway bench`.
 const std::vector<Workload>& workloads();
-/// One of them; an unknown name is a UserError with the known ones.
-const Workload& find_workload(const std::string& name);
+/// One of them; an unknown name is a UserError with the known ones and the `others` that the user might have
+/// meant.
+const Workload& find_workload(const std::string& name, std::vector<std::string> others = {});
 
 }  // namespace slipway

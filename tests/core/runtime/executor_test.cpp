@@ -4,8 +4,10 @@
 
 #include <array>
 
+#include "core/comm/communicator.h"
 #include "core/graph/autograd.h"
 #include "core/graph/passes/passes.h"
+#include "core/runtime/kernel_slot.h"
 #include "layers/ops/binary.h"
 #include "layers/ops/concat.h"
 #include "layers/ops/reduce.h"
@@ -40,11 +42,12 @@ class Increment : public Op {
   }
 };
 
+template <class Failure>
 class Fails : public Op {
  public:
   std::string_view name() const override { return "fails"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {inputs[0]}; }
-  void run(OpContext&) const override { throw Error("no luck"); }
+  void run(OpContext&) const override { throw Failure("no luck"); }
 };
 
 std::string message(const std::function<void()>& action) {
@@ -78,7 +81,7 @@ TEST(Executor, ReadsInputsWhereTheyAreBound) {
 TEST(Executor, NamesWhatDoesNotFit) {
   Graph graph;
   const Value x = graph.input("x", kPair);
-  graph.output("y", graph.add(Fails(), {x}, "layer3"));
+  graph.output("y", graph.add(Fails<Error>(), {x}, "layer3"));
   Executor executor(graph, {}, Variables());
   const Tensor wrong = Tensor::zeros(DType::float64, {2}), right = Tensor::zeros(DType::float32, {2});
   EXPECT_EQ(message([&] { executor.bind("x", wrong); }), "input 'x' is float32[2], got float64[2]");
@@ -86,6 +89,29 @@ TEST(Executor, NamesWhatDoesNotFit) {
   EXPECT_EQ(message([&] { executor.output("z"); }), "there is no output 'z'");
   executor.bind("x", right);
   EXPECT_EQ(message([&] { executor.run(); }), "fails 'layer3': no luck");
+}
+
+/// The kind of error that a failure of an op has become.
+template <class Failure>
+std::string kind_of_failure() {
+  Graph graph;
+  graph.output("y", graph.add(Fails<Failure>(), {graph.input("x", kPair)}, "layer3"));
+  Executor executor(graph, {}, Variables());
+  const Tensor x = Tensor::zeros(DType::float32, {2});
+  executor.bind("x", x);
+  try {
+    executor.run();
+  } catch (const Failure& failure) {
+    return failure.what();
+  } catch (const std::exception& failure) {
+    return text("of another kind: ", failure.what());
+  }
+  return "nothing was thrown";
+}
+
+TEST(Executor, FailuresKeepTheirKind) {
+  EXPECT_EQ(kind_of_failure<MissingKernel>(), "fails 'layer3': no luck");
+  EXPECT_EQ(kind_of_failure<CommunicationError>(), "fails 'layer3': no luck");
 }
 
 TEST(Executor, UpdatesVariablesInPlace) {

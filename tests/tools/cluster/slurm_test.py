@@ -4,6 +4,7 @@
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
-from runs import IMAGES, SOURCES, TABLE, RunTest
+from runs import IMAGES, PROGRAM, SOURCES, TABLE, RunTest
 
 HAS_SLURM = all(map(shutil.which, ("slurmctld", "slurmd", "sbatch", "srun")))
 BATCH_SCRIPT = os.path.join(SOURCES, "tools/cluster/train.sbatch")
@@ -120,6 +121,22 @@ class SlurmTest(RunTest):
         self.assertIn("after step", wait_for(log, "Resumed from").splitlines()[-1])
         self.run_slurm("scancel", job)
         self.wait_until(job, "CANCELLED")
+
+    def test_a_job_that_failed_before_its_run_began_begins_it(self):
+        config = self.write("run.yaml", TABLE)
+        self.train(config, train__epochs=1)  # an earlier run of this name
+        os.chmod(self.write("slipway", f"""\
+            #!/bin/sh
+            if mkdir failed; then exit {128 + signal.SIGUSR1}; fi
+            exec {PROGRAM} "$@"
+            """), 0o755)
+        job = self.run_slurm("sbatch", "--parsable", "--output=job.log", f"--export=ALL,SLIPWAY={self.path('slipway')}",
+                             "--ntasks=1", BATCH_SCRIPT, config).strip()
+        wait_for(self.path("job.log"), f"queueing job {job} again")
+        self.wait_until(job, "PENDING")
+        self.run_slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+        self.assertIn("finished 15 steps", wait_for(self.path("job.log"), "see runs/run_2/report.html"))
+        self.wait_until(job, "COMPLETED")
 
     def wait_until(self, job, state):
         until = time.monotonic() + GIVE_UP_AFTER

@@ -2,6 +2,8 @@
 """Several processes train one model: what they learn, how they start, and how they end."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +64,14 @@ class LearningTest(LaunchTest):
                         *self.command("train", config, "--threads", 1, "--runs=started")], cwd=self.directory, check=True,
                        capture_output=True, timeout=200)
         self.assert_same_run(self.path("launched/run"), self.path("started/run"))
+
+    def test_bench_compares_with_mpi(self):
+        done = subprocess.run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2",
+                               *self.command("bench", "all_reduce", "--seconds", "0.01")], check=True, capture_output=True,
+                              text=True, timeout=200)
+        self.assertEqual(len(re.findall(r"^\| \d+ \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \([0-9.]+ to [0-9.]+\) \|$", done.stdout,
+                                        re.MULTILINE)), 6, done.stdout)
+        self.assertIn("expects several processes", self.refused("bench", "all_reduce"))
 
     def test_profile_tells_of_the_exchange(self):
         config = self.write("run.yaml", IMAGES)
@@ -169,6 +179,8 @@ class EndTest(LaunchTest):
         status, output = self.finish(process)
         self.assertNotEqual(status, 0)
         self.assertRegex(output, r"process rank 1 .* exited on signal 9")
+        self.assertRegex(output, r"slipway launch: the processes ended with status 137\n"
+                                 r"(  ranks? (0|1|0 and 1) (computed|waited for others in the exchange of \w[\w ]*), in step \d+\n){1,2}")
 
     def test_a_run_with_a_killed_rank_goes_on_from_its_checkpoint(self):
         process = self.start(self.write("run.yaml", TABLE), "--set=train.checkpoint.every_steps=1", restarts=2)
@@ -181,6 +193,24 @@ class EndTest(LaunchTest):
         status, output = self.finish(process)
         self.assertEqual(status, 128 + signal.SIGTERM, output)
         self.assertRegex(output, r"stopped by SIGUSR1 after step \d+; continue with")
+
+    def test_a_run_that_had_not_begun_begins_again(self):
+        config = self.write("run.yaml", TABLE)
+        self.train(config, runs="runs", train__epochs=1)  # an earlier run of this name, which stays as it is
+        before = read_records(self.path("runs/run"))
+        os.chmod(self.write("bin/mpirun", f"""\
+            #!/bin/sh
+            if mkdir failed; then exit 137; fi
+            exec {shutil.which("mpirun")} "$@"
+            """), 0o755)
+        environment = {**os.environ, "PATH": self.path("bin") + os.pathsep + os.environ["PATH"]}
+        done = subprocess.run(self.command("launch", "--devices=2", "--max-restarts=1", config, "--threads=1"),
+                              cwd=self.directory, env=environment, check=True, capture_output=True, text=True, timeout=200)
+        self.assertIn("restart 1 of 1", done.stderr)
+        self.assertIn("finished 15 steps", done.stdout)
+        self.assertEqual(read_records(self.path("runs/run")), before)
+        self.launch(2, config, runs="undisturbed")
+        self.assert_same_run(self.path("runs/run_2"), self.path("undisturbed/run"))
 
     def test_a_mistake_is_not_tried_again(self):
         config = self.write("run.yaml", TABLE)

@@ -36,6 +36,7 @@ class CommandLineTest(RunTest):
                           ["train", "a.yaml", "--threads=many"], ["evaluate"], ["predict"], ["completion", "tcsh"],
                           ["bench", "nothing"], ["check", "a.yaml", "--samples=0"], ["check", "a.yaml", "--elements=-1"]):
             self.slipway(*arguments, status=2)
+        self.assertIn("did you mean 'all_reduce'? Known: ", self.refused("bench", "all_reduces"))
         self.assertEqual(self.refused("train"), "slipway train: CONFIG is required; see `slipway train --help`\n")
         self.assertIn("a.yaml: cannot be opened", self.refused("train", "a.yaml"))
         for setting in ("train.epochs", "=3", ""):

@@ -1,52 +1,19 @@
 #!/usr/bin/env python3
 """A run that was stopped, by whatever and wherever, goes on as if it had not been."""
 
-import ctypes
 import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from events import Events
 from runs import IMAGES, TABLE, RunTest, checkpoint_files, read_checkpoint, read_records, read_table, step_of
 
 STEPS = 18  # of IMAGES: three epochs of six
-
-
-class Events:
-    """Changes below directories, as inotify reports them."""
-
-    CREATE, MODIFY, MOVED_TO = 0x100, 0x2, 0x80
-
-    def __init__(self):
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.descriptor = self.libc.inotify_init1(os.O_CLOEXEC)
-        assert self.descriptor >= 0
-        self.directories = {}
-
-    def watch(self, path):
-        number = self.libc.inotify_add_watch(self.descriptor, path.encode(), self.CREATE | self.MODIFY | self.MOVED_TO)
-        assert number >= 0, path
-        self.directories[number] = path
-
-    def read(self):
-        """Waits for changes; a directory that appears is watched from then on. Returns how many there were."""
-        data, count = os.read(self.descriptor, 1 << 16), 0
-        while data:
-            number, _, _, length = struct.unpack_from("iIII", data)
-            path = os.path.join(self.directories[number], data[16:16 + length].rstrip(b"\0").decode())
-            if os.path.isdir(path):
-                self.watch(path)
-            data = data[16 + length:]
-            count += 1
-        return count
-
-    def close(self):
-        os.close(self.descriptor)
 
 
 class ResumeTest(RunTest):
@@ -155,19 +122,13 @@ class KillTest(RunTest):
         os.mkdir(self.path("runs"))
         moments, killed, resume = random.Random(1), 0, []
         while killed < 20:
-            events = Events()
-            for directory, _, _ in os.walk(self.path("runs")):
-                events.watch(directory)
-            with open(self.path("output"), "w", encoding="utf-8") as output:
+            with open(self.path("output"), "w", encoding="utf-8") as output, Events(self.path("runs")) as events:
                 process = subprocess.Popen(
                     self.command("train", config, "--threads", 1, *settings, *resume), cwd=self.directory, stdout=output,
                     stderr=output)
-                left = moments.randint(1, 60)
-                while left > 0:
-                    left -= events.read()
+                events.wait(moments.randint(1, 60))
             process.kill()
             status = process.wait()
-            events.close()
             if status == 0:  # it came to its end: another run is killed
                 self.assert_same_run(self.path("runs/run"), self.path("whole/run"))
                 shutil.rmtree(self.path("runs/run"))

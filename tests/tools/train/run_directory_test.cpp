@@ -73,6 +73,20 @@ TEST(RunDirectory, IsHeldByOneProcessUntilThatEnds) {
   close(ends[1]);
 }
 
+TEST(RunDirectory, IsThatOfTheJobThatBeganIt) {
+  test::TemporaryDirectory directory;
+  const std::string& root = directory.path();
+  EXPECT_FALSE(RunDirectory::begun_by("b", root, "run").has_value());
+  std::filesystem::create_directory(directory / "run");
+  std::ofstream(directory / "run/job.17.tmp") << "a";  // killed before the name was there
+  for (const char* job : {"a", "b", ""}) RunDirectory::create(root, "run", job).write_config("seed: 1\n");
+  EXPECT_EQ(RunDirectory::begun_by("a", root, "run")->path(), root + "/run");
+  EXPECT_EQ(RunDirectory::begun_by("b", root, "run")->path(), root + "/run_2");
+  EXPECT_EQ(RunDirectory::resume(root, "run")->path(), root + "/run_3");
+  EXPECT_FALSE(RunDirectory::begun_by("c", root, "run").has_value());
+  EXPECT_FALSE(RunDirectory::begun_by("a", root, "other").has_value());
+}
+
 TEST(RunDirectory, FindsTheCheckpointThatAPathMeans) {
   test::TemporaryDirectory directory;
   const RunDirectory run = RunDirectory::create(directory.path(), "run");

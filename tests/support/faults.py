@@ -1,0 +1,108 @@
+"""Faults at random moments: a run that is disturbed must go on by itself and end as if nothing had happened."""
+
+import os
+import random
+import re
+import subprocess
+import time
+
+from events import Events
+from runs import TABLE, LaunchTest, checkpoint_files, read_checkpoint, step_of
+
+# Of each kind; and what they are drawn from: the same seed gives the same moments again.
+MOMENTS = int(os.environ.get("FAULT_MOMENTS", "2"))
+SEED = int(os.environ.get("FAULT_SEED", "1"))
+EPOCHS, STEPS = 8, 40
+CHANGES = 250  # in the directory of a run: less than there are
+GIVE_UP_AFTER = 100  # seconds
+
+
+class FaultTest(LaunchTest):
+    ranks = 2
+
+    def setUp(self):
+        super().setUp()
+        self.config = self.write("run.yaml", TABLE)
+        runs = self.path("undisturbed")
+        os.mkdir(runs)
+        started = time.monotonic()
+        with Events(runs) as events:
+            process = self.start_run(runs)
+            self.assertGreater(events.count_until(lambda: process.poll() is not None), CHANGES)
+        self.a_step = (time.monotonic() - started) / STEPS
+        output, _ = process.communicate(timeout=GIVE_UP_AFTER)
+        self.assertEqual(process.returncode, 0, output)
+        self.assertIn(f"finished {STEPS} steps", output)
+
+    def start_run(self, runs):
+        """Trains with few seconds of patience, and as often as it takes."""
+        command = self.command("launch", "--devices", self.ranks, "--max-restarts", 9, self.config, "--threads", 1, "--timeout", 1,
+                               "--runs", runs, "--set=deterministic=ranks", f"--set=train.epochs={EPOCHS}",
+                               "--set=train.checkpoint.every_steps=2", "--set=train.checkpoint.keep=100")
+        return self.start(command, cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def start(self, command, **options):
+        return subprocess.Popen(command, env={**os.environ, "OF_THIS_TEST": self.directory}, **options)
+
+    def running(self):
+        """The processes of this test, with the rank of those that are one."""
+        found = {}
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/environ", encoding="utf-8", errors="replace") as file:
+                    variables = dict(entry.split("=", 1) for entry in file.read().split("\0") if "=" in entry)
+            except OSError:
+                continue
+            if variables.get("OF_THIS_TEST") == self.directory:
+                found[int(process)] = variables.get("OMPI_COMM_WORLD_RANK")
+        return found
+
+    def wait_for_ranks(self, process):
+        until = time.monotonic() + GIVE_UP_AFTER
+        while len(ranks := {int(rank): number for number, rank in self.running().items() if rank is not None}) < self.ranks:
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.01)
+        return ranks
+
+    def disturb(self, kind, harm):
+        """Does harm to a run at each moment: harm(process, rank), of all ranks by number; returns what it read of the output."""
+        for number in range(MOMENTS):
+            draw = random.Random(f"{SEED} {kind} {number}")
+            rank, changes, fraction = draw.randrange(self.ranks), draw.randrange(CHANGES), draw.random()
+            moment = (f"{kind} {number} of seed {SEED}: rank {rank}, after {changes} changes in the run's directory "
+                      f"and {fraction:.2f} of a step")
+            print(moment, flush=True)
+            with self.subTest(moment):
+                self.disturb_once(self.path(f"{kind}_{number}"), rank, changes, fraction * self.a_step, harm)
+
+    def disturb_once(self, runs, rank, changes, seconds, harm):
+        os.mkdir(runs)
+        with Events(runs) as events:
+            process = self.start_run(runs)
+            ranks = self.wait_for_ranks(process)
+            events.wait(changes)
+        time.sleep(seconds)
+        run = os.path.join(runs, "run")
+        saved = checkpoint_files(run) if os.path.isdir(os.path.join(run, "checkpoints")) else []
+        output = harm(process, ranks, rank)
+        rest, _ = process.communicate(timeout=GIVE_UP_AFTER)
+        output += rest
+        self.assertEqual(process.returncode, 0, output)
+        self.assertIn("restart 1 of 9 goes on", output)
+        self.assertEqual(self.running(), {}, output)
+        self.assertEqual(os.listdir(runs), ["run"], output)
+        if saved:
+            resumed = [int(step) for step in re.findall(r"Resumed from \S+ after step (\d+)", output)]
+            self.assertTrue(resumed and min(resumed) >= step_of(saved[-1]), f"{saved[-1]} was there\n{output}")
+        for file in os.listdir(os.path.join(run, "checkpoints")):
+            read_checkpoint(os.path.join(run, "checkpoints", file))
+        self.assert_same_run(run, self.path("undisturbed/run"))
+
+
+def send(number):
+    """Harm: a signal to a rank."""
+    def harm(_, ranks, rank):
+        os.kill(ranks[rank], number)
+        return ""
+    return harm
