@@ -13,8 +13,8 @@ namespace {
 template <class Args>
 class ImplicitProduct : public PreparedKernel<Args> {
  public:
-  ImplicitProduct(const Conv2dProblem& problem, const ProductSizes& sizes)
-      : problem_(problem), geometry_(problem), plan_(sizes, problem.x.dtype) {}
+  ImplicitProduct(const Stream& stream, const Conv2dProblem& problem, const ProductSizes& sizes)
+      : problem_(problem), geometry_(problem), plan_(sizes, problem.x.dtype, stream.matrix_precision) {}
   std::size_t scratch_bytes() const override { return plan_.scratch_bytes(); }
 
  protected:
@@ -27,7 +27,8 @@ class ImplicitProduct : public PreparedKernel<Args> {
 // residual[n, o, h, w])
 class Forward : public ImplicitProduct<Conv2dArgs> {
  public:
-  explicit Forward(const Conv2dProblem& problem) : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))) {}
+  Forward(const Stream& stream, const Conv2dProblem& problem)
+      : ImplicitProduct(stream, problem, sizes(Conv2dGeometry(problem))) {}
   static ProductSizes sizes(const Conv2dGeometry& g) {
     return {
         .batch = g.groups, .m = g.group_out, .n = g.batch * g.out_plane, .k = g.group_in * g.kernel_plane};
@@ -50,8 +51,8 @@ class Forward : public ImplicitProduct<Conv2dArgs> {
 // dx[n, i, h, w] = Σ_{o, p, q} weight[o, i, p, q] dy[n, o, (h + pad - p d) / s, ...] where that is a pixel
 class BackwardData : public ImplicitProduct<Conv2dBackwardDataArgs> {
  public:
-  explicit BackwardData(const Conv2dProblem& problem)
-      : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))) {}
+  BackwardData(const Stream& stream, const Conv2dProblem& problem)
+      : ImplicitProduct(stream, problem, sizes(Conv2dGeometry(problem))) {}
   static ProductSizes sizes(const Conv2dGeometry& g) {
     return {.batch = g.groups, .m = g.group_in, .n = g.batch * g.in_plane, .k = g.group_out * g.kernel_plane};
   }
@@ -71,8 +72,8 @@ class BackwardData : public ImplicitProduct<Conv2dBackwardDataArgs> {
 // dy[n, o, h, w]
 class BackwardWeights : public ImplicitProduct<Conv2dBackwardWeightsArgs> {
  public:
-  explicit BackwardWeights(const Conv2dProblem& problem)
-      : ImplicitProduct(problem, sizes(Conv2dGeometry(problem))), bias_gradient_(problem.y) {}
+  BackwardWeights(const Stream& stream, const Conv2dProblem& problem)
+      : ImplicitProduct(stream, problem, sizes(Conv2dGeometry(problem))), bias_gradient_(problem.y) {}
   std::size_t scratch_bytes() const override {
     return std::max(plan_.scratch_bytes(), bias_gradient_.scratch_bytes());
   }
@@ -99,12 +100,12 @@ template <class Args>
 struct OurKernels {
   const char* name;
   std::unique_ptr<PreparedKernel<Args>> (*depthwise)(const Conv2dProblem&);
-  std::unique_ptr<PreparedKernel<Args>> (*product)(const Conv2dProblem&);
+  std::unique_ptr<PreparedKernel<Args>> (*product)(const Stream&, const Conv2dProblem&);
 };
 
 template <class Args, class Kernel>
-std::unique_ptr<PreparedKernel<Args>> implicit_product(const Conv2dProblem& problem) {
-  return std::make_unique<Kernel>(problem);
+std::unique_ptr<PreparedKernel<Args>> implicit_product(const Stream& stream, const Conv2dProblem& problem) {
+  return std::make_unique<Kernel>(stream, problem);
 }
 
 template <class Args>
@@ -113,7 +114,7 @@ std::unique_ptr<PreparedKernel<Args>> make(const OurKernels<Args>& ours, const S
   require(problem.x.is_row_major() && problem.weight.is_row_major() && problem.y.is_row_major(),
           "conv2d: expects row-major values, got ", problem.x, ", ", problem.weight, " and ", problem.y);
   return choose<Args>(stream, ours.name, problem,
-                      (is_depthwise(problem) ? ours.depthwise : ours.product)(problem));
+                      is_depthwise(problem) ? ours.depthwise(problem) : ours.product(stream, problem));
 }
 
 std::unique_ptr<PreparedKernel<Conv2dArgs>> forward(const Stream& stream, const Conv2dProblem& problem) {

@@ -17,8 +17,8 @@ struct Sizes {
 template <class Args>
 class TiledLinear : public PreparedKernel<Args> {
  public:
-  TiledLinear(const LinearProblem& problem, const ProductSizes& product)
-      : problem_(problem), sizes_(problem), plan_(product, problem.x.dtype) {}
+  TiledLinear(const Stream& stream, const LinearProblem& problem, const ProductSizes& product)
+      : problem_(problem), sizes_(problem), plan_(product, problem.x.dtype, stream.matrix_precision) {}
   std::size_t scratch_bytes() const override { return plan_.scratch_bytes(); }
 
  protected:
@@ -30,8 +30,9 @@ class TiledLinear : public PreparedKernel<Args> {
 // y[r, o] = activation(Σ_i x[r, i] weight[o, i] + bias[o])
 class Forward : public TiledLinear<LinearArgs> {
  public:
-  explicit Forward(const LinearProblem& problem)
-      : TiledLinear(problem, {.m = Sizes(problem).rows, .n = Sizes(problem).out, .k = Sizes(problem).in}) {}
+  Forward(const Stream& stream, const LinearProblem& problem)
+      : TiledLinear(stream, problem,
+                    {.m = Sizes(problem).rows, .n = Sizes(problem).out, .k = Sizes(problem).in}) {}
   void run(const Stream& stream, const LinearArgs& args) override {
     visit_float(problem_.x.dtype, "linear_forward", [&]<class T>() {
       run_product<T>(stream, plan_, Matrix<T, true>{static_cast<const T*>(args.x), sizes_.in},
@@ -46,8 +47,9 @@ class Forward : public TiledLinear<LinearArgs> {
 // dx[r, i] = Σ_o dy[r, o] weight[o, i]
 class BackwardData : public TiledLinear<LinearBackwardDataArgs> {
  public:
-  explicit BackwardData(const LinearProblem& problem)
-      : TiledLinear(problem, {.m = Sizes(problem).rows, .n = Sizes(problem).in, .k = Sizes(problem).out}) {}
+  BackwardData(const Stream& stream, const LinearProblem& problem)
+      : TiledLinear(stream, problem,
+                    {.m = Sizes(problem).rows, .n = Sizes(problem).in, .k = Sizes(problem).out}) {}
   void run(const Stream& stream, const LinearBackwardDataArgs& args) override {
     visit_float(problem_.x.dtype, "linear_backward_data", [&]<class T>() {
       run_product<T>(stream, plan_, Matrix<T, true>{static_cast<const T*>(args.dy), sizes_.out},
@@ -60,8 +62,9 @@ class BackwardData : public TiledLinear<LinearBackwardDataArgs> {
 // dweight[o, i] = Σ_r dy[r, o] x[r, i];  dbias[o] = Σ_r dy[r, o]
 class BackwardWeights : public TiledLinear<LinearBackwardWeightsArgs> {
  public:
-  explicit BackwardWeights(const LinearProblem& problem)
-      : TiledLinear(problem, {.m = Sizes(problem).out, .n = Sizes(problem).in, .k = Sizes(problem).rows}),
+  BackwardWeights(const Stream& stream, const LinearProblem& problem)
+      : TiledLinear(stream, problem,
+                    {.m = Sizes(problem).out, .n = Sizes(problem).in, .k = Sizes(problem).rows}),
         bias_gradient_(problem.y) {}
   std::size_t scratch_bytes() const override {
     return std::max(plan_.scratch_bytes(), bias_gradient_.scratch_bytes());
@@ -82,7 +85,7 @@ class BackwardWeights : public TiledLinear<LinearBackwardWeightsArgs> {
 template <class Args, class Kernel>
 std::unique_ptr<PreparedKernel<Args>> make(const Stream& stream, const LinearProblem& problem,
                                            const char* name) {
-  return choose<Args>(stream, name, problem, std::make_unique<Kernel>(problem));
+  return choose<Args>(stream, name, problem, std::make_unique<Kernel>(stream, problem));
 }
 
 std::unique_ptr<PreparedKernel<LinearArgs>> forward(const Stream& stream, const LinearProblem& problem) {

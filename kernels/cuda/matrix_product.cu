@@ -8,10 +8,10 @@ namespace {
 
 class TiledMatrixProduct : public PreparedKernel<MatrixProductArgs> {
  public:
-  explicit TiledMatrixProduct(const MatrixProductProblem& problem)
+  TiledMatrixProduct(const Stream& stream, const MatrixProductProblem& problem)
       : problem_(problem),
         plan_({.batch = problem.batch, .m = problem.rows, .n = problem.columns, .k = problem.inner},
-              problem.dtype) {}
+              problem.dtype, stream.matrix_precision) {}
 
   std::size_t scratch_bytes() const override { return plan_.scratch_bytes(); }
   void run(const Stream& stream, const MatrixProductArgs& args) override {
@@ -47,7 +47,7 @@ class TiledMatrixProduct : public PreparedKernel<MatrixProductArgs> {
 std::unique_ptr<PreparedKernel<MatrixProductArgs>> make(const Stream& stream,
                                                         const MatrixProductProblem& problem) {
   return choose<MatrixProductArgs>(stream, matrix_product.name(), problem,
-                                   std::make_unique<TiledMatrixProduct>(problem));
+                                   std::make_unique<TiledMatrixProduct>(stream, problem));
 }
 
 const DeviceFunctionRegistrar kRegistered(matrix_product, DeviceKind::cuda, make);

@@ -13,14 +13,23 @@ struct ProductSizes {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;
 };
 
-/// How a product is spread over blocks. It depends on sizes and type only, so that the bits don't depend on
-/// the device.
+/// What of a multiprocessor multiplies.
+enum class ProductUnit : std::uint8_t { arithmetic, tensor_cores };
+
+/// Tensor cores take 16 bits, and float32 if its mantissa may be rounded.
+inline ProductUnit product_unit(DType dtype, MatrixPrecision precision) {
+  const bool rounded = dtype == DType::float32 && precision == MatrixPrecision::tf32;
+  return size_of(dtype) == 2 || rounded ? ProductUnit::tensor_cores : ProductUnit::arithmetic;
+}
+
+/// How a product is spread over blocks. It depends on sizes, type and precision only, so that the bits don't
+/// depend on the device.
 struct ProductPlan {
-  ProductPlan(const ProductSizes& product, DType dtype)
-      : sizes(product), accumulator_bytes(accumulator_size(dtype)) {
-    const bool wide =
-        size_of(dtype) < 8 && (size_of(dtype) == 2 || (std::min(sizes.m, sizes.n) >= kLargeEdge &&
-                                                       tiles(kLargeEdge) * sizes.batch >= kEnoughBlocks));
+  ProductPlan(const ProductSizes& product, DType dtype, MatrixPrecision precision)
+      : sizes(product), unit(product_unit(dtype, precision)), accumulator_bytes(accumulator_size(dtype)) {
+    const bool wide = unit == ProductUnit::tensor_cores ||
+                      (size_of(dtype) < 8 && std::min(sizes.m, sizes.n) >= kLargeEdge &&
+                       tiles(kLargeEdge) * sizes.batch >= kEnoughBlocks);
     edge = wide ? kLargeEdge : kSmallEdge;
     const std::int64_t blocks = std::max<std::int64_t>(1, tiles(edge) * sizes.batch);
     const std::int64_t wanted =
@@ -43,6 +52,7 @@ struct ProductPlan {
   static constexpr std::int64_t kLargeEdge = 128, kSmallEdge = 64;
 
   ProductSizes sizes;
+  ProductUnit unit;
   std::size_t accumulator_bytes;
   std::int64_t edge = kSmallEdge;  // of a block's tile of y
   std::int64_t parts = 1;          // of k, each summed by blocks of its own

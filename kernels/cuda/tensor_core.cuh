@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cuda/simt.cuh"
 #ifdef SLIPWAY_SIMULATED
 #include "kernels/simt/intrinsics/tensor_core.h"
+#include "kernels/simt/intrinsics/tf32.h"
 #endif
 
 // Tensor-core and asynchronous-copy instructions (compute capability 8.0), one function an instruction.
@@ -12,14 +14,18 @@
 
 namespace slipway::cuda {
 
+/// float32 as tensor cores multiply it: with 10 bits of mantissa.
+struct Tf32;
+
 #ifdef SLIPWAY_SIMULATED
 
 template <class T>
-[[gnu::no_sanitize("thread")]] inline void mma_16x8x16(float (&d)[4], const std::uint32_t (&a)[4],
-                                                       const std::uint32_t (&b)[2],
-                                                       simt::Site site = simt::Site::here()) {
-  simt::WarpProduct<T> brought{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}, {d[0], d[1], d[2], d[3]}};
-  simt::collective(~0u, &brought, simt::WarpProduct<T>::combine, simt::Fence::no, site);
+[[gnu::no_sanitize("thread")]] inline void mma_16x8(float (&d)[4], const std::uint32_t (&a)[4],
+                                                    const std::uint32_t (&b)[2],
+                                                    simt::Site site = simt::Site::here()) {
+  using Factors = std::conditional_t<std::is_same_v<T, Tf32>, simt::Tf32Factors, simt::PairedFactors<T>>;
+  simt::WarpProduct<Factors> brought{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}, {d[0], d[1], d[2], d[3]}};
+  simt::collective(~0u, &brought, simt::WarpProduct<Factors>::combine, simt::Fence::no, site);
   for (int r = 0; r < 4; ++r) d[r] = brought.d[static_cast<std::size_t>(r)];
 }
 
@@ -30,6 +36,10 @@ inline void load_matrices(std::uint32_t (&registers)[4], const void* row,
   simt::MatrixLoad brought{std::bit_cast<std::array<std::uint16_t, 8>>(line), {}};
   simt::collective(~0u, &brought, simt::MatrixLoad::combine<kTransposed>, simt::Fence::no, site);
   for (int i = 0; i < 4; ++i) registers[i] = brought.result[static_cast<std::size_t>(i)];
+}
+
+inline std::uint32_t round_to_tf32(std::uint32_t bits) {
+  return std::bit_cast<std::uint32_t>(simt::round_to_tf32(std::bit_cast<float>(bits)));
 }
 
 inline void copy_async_16(void* shared, const void* global, int bytes) {
@@ -53,14 +63,22 @@ inline void wait_for_copies() {
 
 #else
 
-/// d[16, 8] += a[16, 16] b[16, 8] by one warp; T is __half or __nv_bfloat16, two elements a register.
+/// d[16, 8] += a[16, k] b[k, 8] by one warp; k is 16 for T = __half and __nv_bfloat16, two elements a
+/// register, and 8 for Tf32, one a register.
 template <class T>
-__device__ inline void mma_16x8x16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma_16x8(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   if constexpr (std::is_same_v<T, __half>) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
         "{%0, %1, %2, "
         "%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  } else if constexpr (std::is_same_v<T, Tf32>) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, "
+        "%2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   } else {
@@ -91,6 +109,14 @@ __device__ inline void load_matrices(std::uint32_t (&registers)[4], const void* 
                  : "r"(address)
                  : "memory");
   }
+}
+
+/// The bits of the nearest TF32 of a float32's bits; of two that are as near, the larger in magnitude. The
+/// instruction that multiplies them drops the lower 13 bits of what was not rounded.
+__device__ inline std::uint32_t round_to_tf32(std::uint32_t bits) {
+  std::uint32_t rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(bits)));
+  return rounded;
 }
 
 /// Starts copying 16 bytes to shared memory, the first `bytes` from `global`, the others zero. Both 16-byte

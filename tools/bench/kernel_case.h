@@ -15,6 +15,7 @@ class CaseArrays {
  public:
   explicit CaseArrays(const Stream& stream);
 
+  /// Where the call runs, and how products may round.
   const Stream& stream() const { return stream_; }
   /// One of two sizes: a simulated GPU counts, which takes long; a real one needs enough to do.
   std::int64_t size(std::int64_t simulated, std::int64_t real) const { return simulated_ ? simulated : real; }
@@ -47,7 +48,7 @@ class CaseArrays {
   /// Takes the values to the device; `passes` over them are counted.
   TensorView keep(const Tensor& host, std::size_t passes);
 
-  const Stream& stream_;
+  Stream stream_;
   bool simulated_;
   std::vector<Tensor> tensors_;
   std::size_t least_bytes_ = 0;
@@ -62,6 +63,13 @@ struct KernelCase {
   std::function<std::function<void()>(CaseArrays&)> prepare;
   std::string note = {};         // why it can't reach the targets; empty: it does
   DType dtype = DType::float32;  // what it computes with
+  MatrixPrecision precision = MatrixPrecision::float32;
+
+  /// The stream, of this precision.
+  Stream on(Stream stream) const {
+    stream.matrix_precision = precision;
+    return stream;
+  }
 };
 
 /// All of them, by slot.
@@ -81,6 +89,19 @@ std::vector<KernelCase> in_both_types(const std::string& slot, const std::string
     cases.push_back({slot, what.empty() ? text(dtype) : text(dtype, ", ", what),
                      [=](CaseArrays& arrays) { return prepare(arrays, dtype); }, note, dtype});
   }
+  return cases;
+}
+
+/// The same for products: the call in TF32, too.
+template <class Prepare>
+std::vector<KernelCase> in_all_precisions(const std::string& slot, const std::string& what, Prepare prepare) {
+  std::vector<KernelCase> cases = in_both_types(slot, what, prepare);
+  cases.push_back({slot,
+                   what.empty() ? "tf32" : text("tf32, ", what),
+                   [=](CaseArrays& arrays) { return prepare(arrays, DType::float32); },
+                   {},
+                   DType::float32,
+                   MatrixPrecision::tf32});
   return cases;
 }
 

@@ -104,7 +104,7 @@ void write_compiled(std::ostream& out, const std::vector<CaseCounts>& counts,
 }  // namespace
 
 CaseCounts count_case(const Stream& stream, KernelMeter& meter, const KernelCase& what) {
-  CaseArrays arrays(stream);
+  CaseArrays arrays(what.on(stream));
   const std::function<void()> call = what.prepare(arrays);
   device_backend(stream.device).synchronize(stream);
   meter.start();

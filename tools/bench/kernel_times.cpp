@@ -52,7 +52,8 @@ double measure_copy(const Stream& stream) {
   return 2 * static_cast<double>(bytes) / seconds;
 }
 
-double measure_product(const Stream& stream, DType dtype) {
+double measure_product(Stream stream, DType dtype, MatrixPrecision precision = MatrixPrecision::float32) {
+  stream.matrix_precision = precision;
   CaseArrays arrays(stream);
   const std::int64_t edge = arrays.size(64, dtype == DType::float32 ? 4096 : 8192);
   const std::shared_ptr kernel =
@@ -74,14 +75,20 @@ std::ostream& operator<<(std::ostream& out, const Rate& rate) {
 
 }  // namespace
 
+double DeviceRates::operations_per_second(const KernelCase& what) const {
+  if (what.precision == MatrixPrecision::tf32) return tf32_operations_per_second;
+  return what.dtype == DType::float32 ? float32_operations_per_second : bfloat16_operations_per_second;
+}
+
 DeviceRates measure_device(const Stream& stream) {
   return {.copied_bytes_per_second = measure_copy(stream),
           .float32_operations_per_second = measure_product(stream, DType::float32),
+          .tf32_operations_per_second = measure_product(stream, DType::float32, MatrixPrecision::tf32),
           .bfloat16_operations_per_second = measure_product(stream, DType::bfloat16)};
 }
 
 CaseTime time_case(const Stream& stream, const KernelCase& what) {
-  CaseArrays arrays(stream);
+  CaseArrays arrays(what.on(stream));
   const std::function<void()> call = what.prepare(arrays);
   return {.what = what,
           .seconds = seconds_of_call(stream, call),
@@ -94,7 +101,8 @@ void write_times(std::ostream& out, const std::vector<CaseTime>& times, const De
   out << std::fixed << std::setprecision(1)
       << "Copy within the device: " << rates.copied_bytes_per_second / kGiga
       << " GB/s. Products of large matrices: " << rates.float32_operations_per_second / kTera
-      << " TFLOP/s in float32, " << rates.bfloat16_operations_per_second / kTera << " in bfloat16.\n\n"
+      << " TFLOP/s in float32, " << rates.tf32_operations_per_second / kTera << " in tf32, "
+      << rates.bfloat16_operations_per_second / kTera << " in bfloat16.\n\n"
       << "| call | µs | GB/s | of the copy | TFLOP/s | of the product |\n"
          "| --- | ---: | ---: | ---: | ---: | ---: |\n";
   for (const CaseTime& time : times) {
@@ -106,9 +114,8 @@ void write_times(std::ostream& out, const std::vector<CaseTime>& times, const De
       out << "- | - |\n";
       continue;
     }
-    const double best = time.what.dtype == DType::float32 ? rates.float32_operations_per_second
-                                                          : rates.bfloat16_operations_per_second;
-    out << Rate{time.operations / time.seconds / kTera, best / kTera} << " |\n";
+    out << Rate{time.operations / time.seconds / kTera, rates.operations_per_second(time.what) / kTera}
+        << " |\n";
   }
 }
 

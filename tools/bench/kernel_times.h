@@ -11,7 +11,11 @@ namespace slipway {
 struct DeviceRates {
   double copied_bytes_per_second = 0;        // of a copy within its memory, read and written
   double float32_operations_per_second = 0;  // of large matrices, by cuBLASLt where the build has it
+  double tf32_operations_per_second = 0;
   double bfloat16_operations_per_second = 0;
+
+  /// Of what a case multiplies.
+  double operations_per_second(const KernelCase& what) const;
 };
 DeviceRates measure_device(const Stream& stream);
 

@@ -2,6 +2,7 @@
 
 #include "core/base/convert.h"
 #include "kernels/simt/cublas/description.h"
+#include "kernels/simt/intrinsics/tf32.h"
 #include "kernels/simt/library/product.h"
 
 namespace slipway::simt {

@@ -2,6 +2,7 @@
 
 #include "core/base/convert.h"
 #include "kernels/simt/cudnn/description.h"
+#include "kernels/simt/intrinsics/tf32.h"
 #include "kernels/simt/library/product.h"
 
 // Convolutions as products of matrices, of which one holds the windows of some images as its columns.

@@ -8,19 +8,31 @@
 #include "kernels/simt/intrinsics/collective.h"
 
 /// Twins of the tensor-core instructions of kernels/cuda/tensor_core.cuh. Which lane holds what follows the
-/// PTX ISA 8.7: 9.7.14.5.8 (matrix fragments for mma.m16n8k16) and 9.7.14.5.15 (ldmatrix).
+/// PTX ISA 8.7: 9.7.14.5.8 (matrix fragments for mma.m16n8k16), 9.7.14.5.7 (for mma.m16n8k8, TF32) and
+/// 9.7.14.5.15 (ldmatrix).
 
 namespace slipway::simt {
 
-/// The pair of 16-bit elements in a register.
+/// Factors of 16 bits, a pair in a register.
 template <class T>
-std::array<T, 2> unpacked(std::uint32_t pair) {
-  return std::bit_cast<std::array<T, 2>>(pair);
-}
+struct PairedFactors {
+  static constexpr int kInRegister = 2;
+  static float element(std::uint32_t bits, int index) {
+    return static_cast<float>(std::bit_cast<std::array<T, 2>>(bits)[static_cast<std::size_t>(index)]);
+  }
+};
 
-/// d[16, 8] += a[16, 16] b[16, 8]
-template <class T>
+/// A float32 in a register, of whose mantissa the lower 13 bits are not looked at.
+struct Tf32Factors {
+  static constexpr int kInRegister = 1;
+  static float element(std::uint32_t bits, int) { return std::bit_cast<float>(bits & ~0x1fffu); }
+};
+
+/// d[16, 8] += a[16, k] b[k, 8]; k is 16 for paired factors, 8 for TF32.
+template <class Factors>
 struct WarpProduct {
+  static constexpr int kInRegister = Factors::kInRegister, kHalf = 4 * kInRegister;  // of k
+
   std::array<std::uint32_t, 4> a;
   std::array<std::uint32_t, 2> b;
   std::array<float, 4> d;
@@ -30,22 +42,17 @@ struct WarpProduct {
       report({.kind = "incomplete warp", .message = "mma needs all 32 lanes", .site = call.site});
       return;
     }
-    float left[16][16], right[16][8];
+    float left[16][2 * kHalf], right[2 * kHalf][8];
     for (int lane = 0; lane < kWarpSize; ++lane) {
       const auto& mine = *static_cast<const WarpProduct*>(call.lanes[static_cast<std::size_t>(lane)]);
-      const int group = lane / 4, pair = lane % 4 * 2;
-      for (int r = 0; r < 4; ++r) {
-        const auto elements = unpacked<T>(mine.a[static_cast<std::size_t>(r)]);
-        for (int e = 0; e < 2; ++e) {
-          left[group + r % 2 * 8][pair + e + r / 2 * 8] =
-              static_cast<float>(elements[static_cast<std::size_t>(e)]);
+      const int group = lane / 4, first = lane % 4 * kInRegister;
+      for (int e = 0; e < kInRegister; ++e) {
+        for (int r = 0; r < 4; ++r) {
+          left[group + r % 2 * 8][first + e + r / 2 * kHalf] =
+              Factors::element(mine.a[static_cast<std::size_t>(r)], e);
         }
-      }
-      for (int r = 0; r < 2; ++r) {
-        const auto elements = unpacked<T>(mine.b[static_cast<std::size_t>(r)]);
-        for (int e = 0; e < 2; ++e) {
-          right[pair + e + r * 8][group] = static_cast<float>(elements[static_cast<std::size_t>(e)]);
-        }
+        for (int r = 0; r < 2; ++r)
+          right[first + e + r * kHalf][group] = Factors::element(mine.b[static_cast<std::size_t>(r)], e);
       }
     }
     for (int lane = 0; lane < kWarpSize; ++lane) {
@@ -53,7 +60,7 @@ struct WarpProduct {
       for (int r = 0; r < 4; ++r) {
         const int row = lane / 4 + r / 2 * 8, column = lane % 4 * 2 + r % 2;
         float sum = mine.d[static_cast<std::size_t>(r)];
-        for (int k = 0; k < 16; ++k) sum += left[row][k] * right[k][column];
+        for (int k = 0; k < 2 * kHalf; ++k) sum += left[row][k] * right[k][column];
         mine.d[static_cast<std::size_t>(r)] = sum;
       }
     }

@@ -1,8 +1,6 @@
 #include "kernels/simt/library/product.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <thread>
 #include <type_traits>
 
@@ -31,12 +29,5 @@ void multiply(const ProductSizes& sizes, const T* a, const T* b, T* y) {
 }
 template void multiply(const ProductSizes&, const float*, const float*, float*);
 template void multiply(const ProductSizes&, const double*, const double*, double*);
-
-float round_to_tf32(float value) {
-  constexpr std::uint32_t kDropped = 13;  // of the 23 bits of mantissa
-  if (!std::isfinite(value)) return value;
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  return std::bit_cast<float>((bits + (1u << (kDropped - 1))) & ~((1u << kDropped) - 1));
-}
 
 }  // namespace slipway::simt

@@ -12,8 +12,4 @@ struct ProductSizes {
 template <class T>
 void multiply(const ProductSizes& sizes, const T* a, const T* b, T* y);
 
-/// To the nearest value with 10 bits of mantissa, ties away from zero, as tensor cores read float32 factors
-/// in TF32 (PTX: cvt.rna.tf32.f32).
-float round_to_tf32(float value);
-
 }  // namespace slipway::simt

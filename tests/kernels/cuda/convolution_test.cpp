@@ -27,11 +27,14 @@ Shape output_shape(const Conv2dCase& c) {
   return y;
 }
 
-Results conv2d_on(Device device, DType dtype, const Conv2dCase& c, Tuner* tuner = nullptr) {
-  DeviceRun run(device, tuner);
-  const DType drawn = device.is_host() ? DType::float64 : dtype;
-  const auto draw = [&](const Shape& shape, std::uint64_t seed) {
-    return run.in(random_tensor(dtype, shape, seed).cast(drawn));
+Results conv2d_on(Device device, const Format& format, const Conv2dCase& c, Tuner* tuner = nullptr) {
+  DeviceRun run(device, tuner, format.precision);
+  const DType drawn = device.is_host() ? DType::float64 : format.dtype;
+  const auto factor = [&](const Shape& shape, std::uint64_t seed) {
+    return run.factor(random_tensor(format.dtype, shape, seed));
+  };
+  const auto addend = [&](const Shape& shape, std::uint64_t seed) {
+    return run.in(random_tensor(format.dtype, shape, seed).cast(drawn));
   };
   const Shape y_shape = output_shape(c), bias_shape{c.weight[0]};
   const Conv2dProblem problem{.x = {drawn, c.x},
@@ -45,9 +48,9 @@ Results conv2d_on(Device device, DType dtype, const Conv2dCase& c, Tuner* tuner 
   Conv2dProblem plain = problem;
   plain.has_residual = false;
   plain.activation = Activation::none;
-  const void *x = draw(c.x, 1), *weight = draw(c.weight, 2), *dy = draw(y_shape, 4);
-  const void* bias = c.bias ? draw(bias_shape, 3) : nullptr;
-  const void* residual = c.residual ? draw(y_shape, 5) : nullptr;
+  const void *x = factor(c.x, 1), *weight = factor(c.weight, 2), *dy = factor(y_shape, 4);
+  const void* bias = c.bias ? addend(bias_shape, 3) : nullptr;
+  const void* residual = c.residual ? addend(y_shape, 5) : nullptr;
   const Tensor y = run.out(drawn, y_shape), dx = run.out(drawn, c.x);
   const Tensor dweight = run.out(drawn, c.weight), dbias = run.out(drawn, bias_shape);
   const auto forward = conv2d_forward(run.stream(), problem);
@@ -75,10 +78,11 @@ const Names kCudnn{"cudnn implicit_precomp_gemm", "cudnn 1"};
 const Names kCudnnImplicit{"cudnn implicit_gemm", "cudnn implicit_precomp_gemm", "cudnn 1"};
 const Names kCudnnExplicit{"cudnn gemm", "cudnn implicit_precomp_gemm", "cudnn 1"};
 
-void expect_convolution(DType dtype, const Conv2dCase& c, const Results& expected, const Names& names) {
+void expect_convolution(const Format& format, const Conv2dCase& c, const Results& expected,
+                        const Names& names) {
   Preferring tuner(names);
-  const Results actual = conv2d_on(kDevice, dtype, c, &tuner);
-  const std::string what = text(names[0], ' ', dtype, " x ", c.x, " weight ", c.weight);
+  const Results actual = conv2d_on(kDevice, format, c, &tuner);
+  const std::string what = text(names[0], ' ', format.dtype, " x ", c.x, " weight ", c.weight);
   const std::int64_t taps = c.weight.elements(1, 4), pixels = expected.y.elements() / c.weight[0];
   expect_close(actual.y, expected.y, taps, what + " y");
   expect_close(actual.dx, expected.dx, taps * c.weight[0], what + " dx");
@@ -87,12 +91,12 @@ void expect_convolution(DType dtype, const Conv2dCase& c, const Results& expecte
   if (kHaveCudnn && names != kOurs && c.by_library) tuner.expect_library(3, what);
 }
 
-TEST(CudaConvolution, IsThatOfTheCpu) {
+std::vector<Conv2dCase> convolution_cases() {
   const Window2d same{.padding_begin = {1, 1}, .padding_end = {1, 1}};
   const Window2d strided{.stride = {2, 3}, .padding_begin = {1, 0}, .padding_end = {2, 1}};
   const Window2d uneven{.stride = {2, 2}, .padding_begin = {1, 1}, .padding_end = {0, 1}};
   const Window2d dilated{.dilation = {2, 1}, .padding_begin = {2, 1}, .padding_end = {2, 1}};
-  const Conv2dCase cases[] = {
+  return {
       {{1, 1, 1, 1}, {1, 1, 1, 1}, {}, 1, true, false, Activation::none},
       {{0, 2, 5, 5}, {3, 2, 3, 3}, same, 1, true, false, Activation::none, false},
       {{2, 3, 9, 7}, {5, 3, 3, 3}, same, 1, true, true, Activation::relu},
@@ -105,13 +109,26 @@ TEST(CudaConvolution, IsThatOfTheCpu) {
       {{4, 17, 16, 16}, {33, 17, 3, 3}, same, 1, true, false, Activation::relu},
       {{2, 3, 5, 6}, {4, 3, 3, 3}, same, 1, false, false, Activation::none},
   };
+}
+
+TEST(CudaConvolution, IsThatOfTheCpu) {
   for (const DType dtype : kDTypes) {
-    for (const Conv2dCase& c : cases) {
-      const Results expected = conv2d_on(Device{}, dtype, c);
+    for (const Conv2dCase& c : convolution_cases()) {
+      const Results expected = conv2d_on(Device{}, {dtype}, c);
       for (const Names& names : {kOurs, kCudnn, kCudnnImplicit, kCudnnExplicit}) {
-        expect_convolution(dtype, c, expected, names);
+        expect_convolution({dtype}, c, expected, names);
       }
     }
+  }
+}
+
+/// The direct kernels of depthwise convolution, which is no matrix product, have nothing to gain from it.
+TEST(CudaConvolution, RoundsFactorsToTf32UnlessDepthwise) {
+  for (const Conv2dCase& c : convolution_cases()) {
+    const bool depthwise = c.groups > 1 && c.weight[1] == 1;
+    Results expected = conv2d_on(Device{}, depthwise ? Format{DType::float32} : kTf32, c);
+    expected.dbias = conv2d_on(Device{}, {DType::float32}, c).dbias;  // of no factors
+    expect_convolution(kTf32, c, expected, kOurs);
   }
 }
 

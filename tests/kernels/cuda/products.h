@@ -18,12 +18,30 @@ namespace slipway::test::products {
 inline constexpr Device kDevice{DeviceKind::cuda, 0};
 inline constexpr DType kDTypes[] = {DType::float32, DType::float64, DType::float16, DType::bfloat16};
 
+/// As what factors are stored and multiplied.
+struct Format {
+  DType dtype;
+  MatrixPrecision precision = MatrixPrecision::float32;
+};
+inline constexpr Format kTf32{DType::float32, MatrixPrecision::tf32};
+
 /// Values that the dtype represents exactly, in [-1, 1].
 inline Tensor random_tensor(DType dtype, const Shape& shape, std::uint64_t seed) {
   Tensor values(DType::float32, shape);
   RandomSequence random(Philox{.key = seed});
   for (float& value : values.as<float>()) value = static_cast<float>(random.uniform(-1, 1));
   return values.cast(dtype);
+}
+
+/// The nearest values of 11 binary digits, ties away from zero: what factors are in TF32.
+inline Tensor rounded_to_tf32(const Tensor& values) {
+  Tensor rounded = values.cast(DType::float64);
+  for (double& value : rounded.as<double>()) {
+    int exponent = 0;
+    const double fraction = std::frexp(value, &exponent);  // in [1/2, 1)
+    value = std::ldexp(std::round(std::ldexp(fraction, 11)), exponent - 11);
+  }
+  return rounded;
 }
 
 inline double epsilon(DType dtype) {
@@ -77,11 +95,18 @@ class Preferring : public Tuner {
 /// One kernel's run on a device: inputs are taken there, outputs come back.
 class DeviceRun {
  public:
-  explicit DeviceRun(Device device, Tuner* tuner = nullptr)
+  explicit DeviceRun(Device device, Tuner* tuner = nullptr,
+                     MatrixPrecision precision = MatrixPrecision::float32)
       : device_(device),
         queue_(device),
-        stream_{.device = device, .native = queue_.native(), .tuner = tuner} {}
+        stream_{.device = device, .native = queue_.native(), .tuner = tuner, .matrix_precision = precision} {}
   const Stream& stream() const { return stream_; }
+  /// Takes a factor there, as the device multiplies it: the host has it in float64 and rounded beforehand.
+  const void* factor(const Tensor& host) {
+    if (!device_.is_host()) return in(host);
+    return in(stream_.matrix_precision == MatrixPrecision::tf32 ? rounded_to_tf32(host)
+                                                                : host.cast(DType::float64));
+  }
   const void* in(const Tensor& host) {
     kept_.push_back(host.to(device_));
     return kept_.back().view().data;

@@ -31,6 +31,14 @@ struct Convolution {
 constexpr const char* kBesides =
     "Depthwise windows are read tap by tap: those left and right of a pixel begin and end within a sector.";
 
+/// Depthwise kernels don't round.
+template <class Prepare>
+std::vector<KernelCase> in_precisions(const std::string& slot, const Convolution& convolution,
+                                      const Prepare& prepare) {
+  if (convolution.groups > 1) return in_both_types(slot, convolution.describe(), prepare, kBesides);
+  return in_all_precisions(slot, convolution.describe(), prepare);
+}
+
 std::vector<KernelCase> forward_cases(const Convolution& convolution) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const Conv2dProblem problem = convolution.problem(arrays, dtype);
@@ -45,7 +53,7 @@ std::vector<KernelCase> forward_cases(const Convolution& convolution) {
       kernel->run(arrays.stream(), args);
     };
   };
-  return in_both_types("conv2d_forward", convolution.describe(), prepare, kBesides);
+  return in_precisions("conv2d_forward", convolution, prepare);
 }
 
 std::vector<KernelCase> backward_data_cases(const Convolution& convolution) {
@@ -60,7 +68,7 @@ std::vector<KernelCase> backward_data_cases(const Convolution& convolution) {
       kernel->run(arrays.stream(), args);
     };
   };
-  return in_both_types("conv2d_backward_data", convolution.describe(), prepare, kBesides);
+  return in_precisions("conv2d_backward_data", convolution, prepare);
 }
 
 std::vector<KernelCase> backward_weights_cases(const Convolution& convolution) {
@@ -76,7 +84,7 @@ std::vector<KernelCase> backward_weights_cases(const Convolution& convolution) {
       kernel->run(arrays.stream(), args);
     };
   };
-  return in_both_types("conv2d_backward_weights", convolution.describe(), prepare, kBesides);
+  return in_precisions("conv2d_backward_weights", convolution, prepare);
 }
 
 constexpr Convolution kDense{.batch = 4, .in = 32, .out = 64, .groups = 1};

@@ -12,7 +12,7 @@ struct Product {
 };
 
 std::vector<KernelCase> product_cases(const Product& product) {
-  return in_both_types("matrix_product", product.what, [=](CaseArrays& arrays, DType dtype) {
+  return in_all_precisions("matrix_product", product.what, [=](CaseArrays& arrays, DType dtype) {
     MatrixProductProblem problem = arrays.size(1, 0) == 1 ? product.simulated : product.real;
     problem.dtype = dtype;
     const auto [type, batch, rows, inner, columns, a_lies_transposed, b_lies_transposed] = problem;
@@ -89,9 +89,9 @@ const KernelCases registered(
      product_cases({.what = "long inner axis",
                     .simulated = {.rows = 128, .inner = 1024, .columns = 128},
                     .real = {.rows = 512, .inner = 1 << 17, .columns = 512}}),
-     in_both_types("linear_forward", "bias, relu", run_linear),
-     in_both_types("linear_backward_data", "", run_linear_data),
-     in_both_types("linear_backward_weights", "with bias", run_linear_weights)});
+     in_all_precisions("linear_forward", "bias, relu", run_linear),
+     in_all_precisions("linear_backward_data", "", run_linear_data),
+     in_all_precisions("linear_backward_weights", "with bias", run_linear_weights)});
 
 }  // namespace
 }  // namespace slipway
