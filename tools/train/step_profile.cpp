@@ -29,11 +29,11 @@ double median(std::vector<double> samples) {
   return *middle;
 }
 
-/// One run of an executor as events of its stream: before and after it takes its input, then after each op.
+/// One batch of a step as events of its stream: before and after it takes its input, then after each op.
 class TimedRun {
  public:
-  TimedRun(const TrainingProgram& program, Executor& executor, const Stream& stream)
-      : program_(program), executor_(executor), stream_(stream) {
+  TimedRun(const TrainingProgram& program, Phase phase, Executor& executor, const Stream& stream)
+      : program_(program), phase_(phase), executor_(executor), stream_(stream) {
     const Value figures = graph().outputs().at(TrainingProgram::kFigures);
     loss_ = graph().node(figures.node).inputs[0].node;
     if (program.has_parts())
@@ -48,6 +48,7 @@ class TimedRun {
     for (std::size_t i = 0; i < ops_.size() + 2; ++i) events_.emplace_back(stream.device, EventKind::time);
   }
 
+  Phase phase() const { return phase_; }
   const Graph& graph() const { return executor_.graph(); }
   /// The nodes that are ops, in order.
   const std::vector<int>& ops() const { return ops_; }
@@ -71,6 +72,13 @@ class TimedRun {
   double input_end() const { return since_start(1); }
   double start(std::size_t op) const { return since_start(op + 1); }
   double end(std::size_t op) const { return since_start(op + 2); }
+  /// When it began, in seconds since another did, or since that one's last op.
+  double begin_since(const TimedRun& other) const {
+    return events_.front().seconds_since(other.events_.front());
+  }
+  double gap_after(const TimedRun& other) const {
+    return events_.front().seconds_since(other.events_.back());
+  }
 
   Part part(std::size_t op) const {
     const int node = ops_[op];
@@ -81,6 +89,7 @@ class TimedRun {
   double since_start(std::size_t event) const { return events_[event].seconds_since(events_[0]); }
 
   const TrainingProgram& program_;
+  Phase phase_;
   Executor& executor_;
   Stream stream_;
   std::vector<int> ops_;
@@ -96,7 +105,13 @@ class StepProfiler {
         model_(model),
         batch_size_(loader.options().batch_size),
         stream_(stream),
-        feed_(loader, stream) {}
+        feed_(loader, stream) {
+    const std::int64_t batches = model.config().train.accumulate;
+    for (std::int64_t left = batches; left > 0; --left) {
+      const Phase phase = left > 1 ? Phase::accumulate : Phase::update;
+      runs_.emplace_back(program, phase, program.executor(batch_size_, phase), stream);
+    }
+  }
 
   void trace_to(ChromeTrace& trace) {
     trace_ = &trace;
@@ -107,11 +122,12 @@ class StepProfiler {
   void step(std::int64_t number) {
     StepState::set_step(program_.variables(), number);
     StepState::set_learning_rate(program_.variables(), model_.config().train.optimizer->learning_rate);
-    Spent spent;
     const double start = now();
-    for (std::int64_t left = model_.config().train.accumulate; left > 0; --left)
-      run_batch(left > 1 ? Phase::accumulate : Phase::update, spent);
+    std::vector<HostTimes> host;
+    for (TimedRun& run : runs_) host.push_back(enqueue(run));
+    synchronize(stream_);
     const double seconds = now() - start;
+    Spent spent = gather(host);
     trace({.name = text("step ", number + 1),
            .category = "step",
            .track = host_track_,
@@ -138,7 +154,8 @@ class StepProfiler {
       profile.parts.push_back({kParts[part], median(parts_[part])});
     for (const auto& [key, times] : nodes_) {
       const auto& [phase, node] = key;
-      NodeProfile described = describe_node(runs_.at(phase).graph(), node);
+      const TimedRun& run = phase == Phase::accumulate ? runs_.front() : runs_.back();
+      NodeProfile described = describe_node(run.graph(), node);
       if (phase == Phase::accumulate)
         described.count = static_cast<int>(model_.config().train.accumulate - 1);
       described.cost.flops *= described.count;
@@ -161,31 +178,46 @@ class StepProfiler {
     if (!feed_.next()) feed_.next();  // null ends an epoch
   }
 
-  TimedRun& timed_run(Phase phase) {
-    const auto found = runs_.find(phase);
-    if (found != runs_.end()) return found->second;
-    return runs_.try_emplace(phase, program_, program_.executor(batch_size_, phase), stream_).first->second;
-  }
+  /// When the host, for one batch, began to wait for its data, had them, and had enqueued everything.
+  struct HostTimes {
+    double start = 0, begin = 0, end = 0;
+  };
 
-  void run_batch(Phase phase, Spent& spent) {
-    TimedRun& run = timed_run(phase);
-    const double start = now();
+  /// As in training, the batches of a step follow each other without a wait for what they compute.
+  HostTimes enqueue(TimedRun& run) {
+    HostTimes times{.start = now()};
     next_batch();
-    const double begin = now();
+    times.begin = now();
     run.run(feed_.values(), batch_size_);
     feed_.fetch_ahead();
-    synchronize(stream_);
-    const double end = now();
-    spent.parts[kWaiting] += begin - start;
-    spent.parts[kInput] += run.input_end();
-    for (std::size_t op = 0; op < run.ops().size(); ++op) {
-      const double seconds = run.end(op) - run.start(op);
-      spent.parts[run.part(op)] += seconds;
-      spent.nodes[{phase, run.ops()[op]}] += seconds;
+    times.end = now();
+    return times;
+  }
+
+  /// Reads the events of a step that is done.
+  Spent gather(const std::vector<HostTimes>& host) {
+    Spent spent;
+    for (std::size_t batch = 0; batch < runs_.size(); ++batch) {
+      const TimedRun& run = runs_[batch];
+      double waited = host[batch].begin - host[batch].start;
+      // While the batch before is computed on, the host's waiting costs nothing.
+      if (batch > 0) waited = std::clamp(run.gap_after(runs_[batch - 1]), 0.0, waited);
+      spent.parts[kWaiting] += waited;
+      spent.parts[kInput] += run.input_end();
+      for (std::size_t op = 0; op < run.ops().size(); ++op) {
+        const double seconds = run.end(op) - run.start(op);
+        spent.parts[run.part(op)] += seconds;
+        spent.nodes[{run.phase(), run.ops()[op]}] += seconds;
+      }
+      if (trace_) trace_batch(run, host[batch], host.front().begin + run.begin_since(runs_.front()));
     }
-    if (!trace_) return;
-    trace_host("waiting for data", start, begin);
-    trace_host("batch", begin, end);
+    return spent;
+  }
+
+  /// `begin` is when the device began with it.
+  void trace_batch(const TimedRun& run, const HostTimes& host, double begin) {
+    trace_host("waiting for data", host.start, host.begin);
+    trace_host("batch", host.begin, host.end);
     trace_device(kInput, begin, begin + run.input_end());
     trace_ops(run, begin);
   }
@@ -231,7 +263,7 @@ class StepProfiler {
   ChromeTrace* trace_ = nullptr;
   int host_track_ = 0, device_track_ = 0;
   Clock::time_point origin_ = Clock::now();
-  std::map<Phase, TimedRun> runs_;
+  std::vector<TimedRun> runs_;  // of the batches of a step
   std::array<std::vector<double>, kParts.size()> parts_;
   std::map<std::pair<Phase, int>, std::vector<double>> nodes_;
   std::vector<double> seconds_;
