@@ -1,0 +1,148 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <optional>
+
+#include "core/runtime/tuner.h"
+#include "kernels/simt/report.h"
+#include "kernels/simt/settings.h"
+#include "tests/kernels/simt/measured_run.h"
+#include "tools/train/project.h"
+
+// Whether training of a configuration on a simulated GPU follows training on the CPU: captured and not
+// captured, in several orders of streams, blocks and threads.
+
+namespace slipway::test {
+namespace {
+
+/// Relative to the CPU's figures; without one for gradient norms these are not compared.
+struct Bounds {
+  double loss;
+  std::optional<double> gradient_norm;
+};
+
+Bounds bounds_of(Precision precision) {
+  switch (precision) {
+    case Precision::float32:
+      return {.loss = 1e-4, .gradient_norm = 1e-4};
+    case Precision::tf32:
+      return {.loss = 1e-2};
+    default:
+      return {.loss = 2e-2};
+  }
+}
+
+struct Options {
+  std::string config, precision = "float32";
+  std::vector<std::string> assignments;
+  std::vector<std::uint64_t> seeds;
+  bool own_kernels = false;
+};
+
+MeasuredRun train(const Options& options, std::vector<std::string> assignments) {
+  assignments.insert(assignments.end(), options.assignments.begin(), options.assignments.end());
+  Project project(options.config, assignments, 1);
+  Tuner tuner;
+  tuner.prefer({Tuner::kOurs});
+  const bool prefers = options.own_kernels && project.config().device != "cpu";
+  const Compute compute(project.compute(prefers ? &tuner : nullptr));
+  project.deliver_to(compute.stream().device);
+  return measure_run({.config = project.config(),
+                      .source = project.source(),
+                      .model = project.model(),
+                      .stream = compute.stream()});
+}
+
+/// New devices, which do everything in the order that the seed draws.
+void restart_with(std::uint64_t seed) {
+  simt::settings() = {.order = simt::Order::seeded, .seed = seed, .findings = simt::FindingPolicy::collect};
+  simt::restart();
+  simt::clear_findings();
+}
+
+/// The runs of one configuration.
+class Comparison {
+ public:
+  explicit Comparison(const Options& options)
+      : options_(options),
+        bounds_(bounds_of(parse_precision(options.precision))),
+        expected_(train(options, {"device=cpu", "precision=float32"}).figures) {}
+
+  void run(std::uint64_t seed) {
+    restart_with(seed);
+    for (const bool captured : {false, true}) {
+      const std::string how = text("seed ", seed, captured ? ", captured" : ", not captured");
+      const simt::Usage before = simt::usage();
+      const Figures figures = train(options_, {"device=cuda:0", text("precision=", options_.precision),
+                                               text("capture=", captured ? "true" : "false")})
+                                  .figures;
+      expect(simt::usage().kernels > before.kernels, how, "no kernel ran");
+      expect((simt::usage().graphs > before.graphs) == captured, how,
+             captured ? "no graph was replayed" : "a graph was replayed");
+      for (const simt::Finding& finding : simt::findings()) expect(false, how, to_string(finding));
+      simt::clear_findings();
+      if (!first_) compare(figures, how);
+      expect(figures == *first_, how, "the figures differ from the first run's on the GPU");
+    }
+  }
+
+  int finish() const {
+    std::cout << name() << ": " << expected_.losses.size() << " steps, " << 2 * options_.seeds.size()
+              << " runs; losses off by " << loss_error_ << ", gradient norms by " << norm_error_
+              << (failures_ == 0 ? "" : ": FAILED") << std::endl;
+    return failures_ == 0 ? 0 : 1;
+  }
+
+ private:
+  /// All other runs must be bit for bit like this one.
+  void compare(const Figures& figures, const std::string& how) {
+    first_ = figures;
+    loss_error_ = largest_error(figures.losses, expected_.losses);
+    norm_error_ = largest_error(figures.gradient_norms, expected_.gradient_norms);
+    expect(!figures.losses.empty(), how, "no step was taken");
+    expect(loss_error_ <= bounds_.loss, how, text("losses are off by ", loss_error_));
+    expect(!bounds_.gradient_norm || norm_error_ <= *bounds_.gradient_norm, how,
+           text("gradient norms are off by ", norm_error_));
+  }
+
+  std::string name() const {
+    return text(options_.config, ' ', options_.precision, options_.own_kernels ? ", own kernels" : "");
+  }
+  void expect(bool holds, const std::string& how, const std::string& else_message) {
+    if (holds) return;
+    ++failures_;
+    std::cerr << name() << ", " << how << ": " << else_message << '\n';
+  }
+
+  const Options& options_;
+  Bounds bounds_;
+  Figures expected_;              // of the CPU
+  std::optional<Figures> first_;  // of the GPU
+  double loss_error_ = 0, norm_error_ = 0;
+  int failures_ = 0;
+};
+
+int follow_cpu(int argc, char** argv) {
+  CLI::App app("Trains a configuration on the CPU and on a simulated GPU, for each seed captured and not");
+  Options options;
+  app.add_option("CONFIG", options.config)->required();
+  app.add_option("--precision", options.precision, "of the GPU");
+  app.add_flag("--own-kernels", options.own_kernels, "no libraries for products and convolutions");
+  app.add_option("--set", options.assignments, "NAME=VALUE, of all runs");
+  app.add_option("--seeds", options.seeds, "of scheduling")->required()->delimiter(',');
+  CLI11_PARSE(app, argc, argv);
+  Comparison comparison(options);
+  for (const std::uint64_t seed : options.seeds) comparison.run(seed);
+  return comparison.finish();
+}
+
+}  // namespace
+}  // namespace slipway::test
+
+int main(int argc, char** argv) {
+  try {
+    return slipway::test::follow_cpu(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 2;
+  }
+}
