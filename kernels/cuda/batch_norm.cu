@@ -1,6 +1,6 @@
 #include "kernels/batch_norm.h"
 
-#include "kernels/cuda/channel_partials.cuh"
+#include "kernels/cuda/channel_map.cuh"
 #include "kernels/cuda/math.cuh"
 
 namespace slipway::cuda {
@@ -115,15 +115,19 @@ struct Normalize {
   T* y;
   Activation activation;
 
+  struct Channel {
+    A mean, factor, offset;
+  };
+  __device__ Channel channel(std::int64_t c) const {
+    return {statistics.mean[c], statistics.rstd_of(c) * scale[c], shift[c]};
+  }
   template <int kWidth>
-  __device__ void apply(std::int64_t i, std::int64_t channel) const {
-    const A mean = statistics.mean[channel], offset = shift[channel];
-    const A factor = statistics.rstd_of(channel) * scale[channel];
+  __device__ void apply(std::int64_t i, const Channel& channel) const {
     Pack<T, kWidth> pack = load_pack<kWidth>(x + i), too = {};
     if (residual) too = load_pack<kWidth>(residual + i);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
-      A value = (to_accumulator(pack.values[k]) - mean) * factor + offset;
+      A value = (to_accumulator(pack.values[k]) - channel.mean) * channel.factor + channel.offset;
       if (residual) value += to_accumulator(too.values[k]);
       pack.values[k] = from_accumulator<T>(activate(activation, value));
     }
@@ -197,42 +201,27 @@ struct InputGradient {
   T* dx;
   A share;  // 1 / n, or 0 where mean and variance are given
 
+  struct Channel {
+    A mean, factor, offset, slope;
+  };
+  __device__ Channel channel(std::int64_t c) const {
+    const A rstd = statistics.rstd_of(c);
+    return {statistics.mean[c], scale[c] * rstd, dshift[c] * share, rstd * dscale[c] * share};
+  }
   template <int kWidth>
-  __device__ void apply(std::int64_t i, std::int64_t channel) const {
-    const A mean = statistics.mean[channel], rstd = statistics.rstd_of(channel);
-    const A factor = scale[channel] * rstd, offset = dshift[channel] * share;
-    const A slope = rstd * dscale[channel] * share;
+  __device__ void apply(std::int64_t i, const Channel& channel) const {
     Pack<T, kWidth> g = gradient.template load<kWidth>(i);
     const Pack<T, kWidth> pack = load_pack<kWidth>(x + i);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
       A value = to_accumulator(g.values[k]);
-      if (share != A(0)) value -= offset + (to_accumulator(pack.values[k]) - mean) * slope;
-      g.values[k] = from_accumulator<T>(factor * value);
+      if (share != A(0))
+        value -= channel.offset + (to_accumulator(pack.values[k]) - channel.mean) * channel.slope;
+      g.values[k] = from_accumulator<T>(channel.factor * value);
     }
     store_pack(dx + i, g);
   }
 };
-
-/// map.apply<kWidth>(i, channel) for all packs of elements.
-template <int kWidth, class Map>
-__global__ void __launch_bounds__(kBlockThreads)
-    map_channels(const Map map, const std::int64_t packs, const Divisor by_packs, const Divisor by_channels) {
-  for (std::int64_t i = grid_thread(); i < packs; i += grid_threads()) {
-    map.template apply<kWidth>(i * kWidth, by_channels.remainder(by_packs.quotient(i)));
-  }
-}
-
-template <int kWidth, class Map>
-void apply(const Stream& stream, const ChannelParts& parts, const Map& map, bool aligned) {
-  const std::int64_t elements = parts.batch * parts.columns();
-  if (elements == 0) return;
-  const bool packs = aligned && parts.pixels % kWidth == 0;
-  const std::int64_t width = packs ? kWidth : 1;
-  launch(stream, elementwise_shape(stream, elements / width),
-         packs ? map_channels<kWidth, Map> : map_channels<1, Map>, map, elements / width,
-         Divisor(parts.pixels / width), Divisor(parts.channels));
-}
 
 template <class T, class Args>
 void normalize(const Stream& stream, const Args& args,
@@ -245,8 +234,8 @@ void normalize(const Stream& stream, const Args& args,
                          .residual = static_cast<const T*>(args.residual),
                          .y = static_cast<T*>(args.y),
                          .activation = args.activation};
-  apply<kPackSize<T>>(stream, parts_of(args.x_type), map,
-                      aligned_for_packs(kPackSize<T>, map.x, map.residual, map.y));
+  map_channels<kPackSize<T>>(stream, parts_of(args.x_type), map,
+                             aligned_for_packs(kPackSize<T>, map.x, map.residual, map.y));
 }
 
 void training(const Stream& stream, const BatchNormTrainingArgs& args) {
@@ -335,8 +324,8 @@ void input_gradient(const Stream& stream, const BatchNormGradientArgs& args) {
       .dshift = static_cast<const A*>(args.dshift),
       .dx = static_cast<T*>(args.dx),
       .share = args.count > 0 ? static_cast<A>(1 / static_cast<double>(args.count)) : A(0)};
-  apply<kWidth>(stream, parts_of(args.x_type), map,
-                aligned_for_packs(kWidth, map.gradient.dy, map.gradient.y, map.x, map.dx));
+  map_channels<kWidth>(stream, parts_of(args.x_type), map,
+                       aligned_for_packs(kWidth, map.gradient.dy, map.gradient.y, map.x, map.dx));
 }
 
 /// One of the functions above, or both.

@@ -58,13 +58,24 @@ __global__ void __launch_bounds__(kBlockThreads)
 
 inline constexpr int kColumnSlices = 8;
 
+/// A sum in shared memory, of an odd number of words, so that neighbours lie in different banks.
+template <class State, bool kSpaced = sizeof(State) / alignof(State) % 2 == 0>
+struct SharedState {
+  State state;
+};
+template <class State>
+struct SharedState<State, true> {
+  State state;
+  std::byte space[alignof(State)];
+};
+
 /// Grid: x a warp's width of columns [channels, pixels], y a part.
 template <class Terms>
 __global__ void __launch_bounds__(kWarpThreads* kColumnSlices)
     sum_columns(const Terms terms, const ChannelParts parts, const Divisor by_pixels,
                 typename Terms::State* partial) {
   using State = typename Terms::State;
-  __shared__ State shared[kColumnSlices][kWarpThreads];
+  __shared__ SharedState<State> shared[kColumnSlices][kWarpThreads];
   const std::int64_t columns = parts.channels * parts.pixels;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kWarpThreads + threadIdx.x;
   const std::int64_t first = blockIdx.y * parts.images, end = first + parts.images;
@@ -76,11 +87,11 @@ __global__ void __launch_bounds__(kWarpThreads* kColumnSlices)
       terms.template add<1>(sum, image * columns + column, channel);
     }
   }
-  shared[threadIdx.y][threadIdx.x] = sum;
+  shared[threadIdx.y][threadIdx.x].state = sum;
   __syncthreads();
   if (threadIdx.y != 0 || column >= columns) return;
   for (int slice = 1; slice < kColumnSlices; ++slice) {
-    sum = typename Terms::Combine()(sum, shared[slice][threadIdx.x]);
+    sum = typename Terms::Combine()(sum, shared[slice][threadIdx.x].state);
   }
   partial[blockIdx.y * columns + column] = sum;
 }

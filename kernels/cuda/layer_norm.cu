@@ -115,50 +115,85 @@ struct Backward {
   const A* scale;   // or null
   const T* dx_too;  // or null
   T* dx;
-  A* partial;  // [chunks, 2, width]
+  A* partial;  // [chunks, 2, width], a row as ColumnPlaces has it
   std::int64_t chunk_rows;
+};
+
+/// Where the sums of columns lie in memory: packs of up to 16 bytes, first the first of each thread's pack of
+/// columns, so that neighbours write side by side.
+template <class A, int kWidth>
+struct ColumnPlaces {
+  static constexpr int kStored = kWidth < kPackSize<A> ? kWidth : kPackSize<A>;
+  std::int64_t width;
+
+  __device__ std::int64_t operator()(std::int64_t column) const {
+    const std::int64_t pack = column / kWidth, k = column % kWidth;
+    return (k / kStored * (width / kWidth) + pack) * kStored + k % kStored;
+  }
 };
 
 /// What a thread adds to dscale and dshift of its columns: in registers, or in memory where rows are not
 /// kept.
 template <class A, int kWidth, int kPacks>
 class ColumnSums {
+  using Places = ColumnPlaces<A, kWidth>;
+
  public:
+  using Stored = Pack<A, Places::kStored>;
   __device__ ColumnSums(A* partial, std::int64_t width)
       : scale_(partial), shift_(partial + width), width_(width) {
     if constexpr (kPacks == 0) {
       for_each_pack<kWidth, 0>(width, [&](int, std::int64_t column) {
-        for (int k = 0; k < kWidth; ++k) scale_[column + k] = shift_[column + k] = A(0);
+        for (int k = 0; k < kWidth; ++k) scale_[place(column + k)] = shift_[place(column + k)] = A(0);
       });
     }
   }
   __device__ void add(int p, std::int64_t column, int k, A scale, A shift) {
     if constexpr (kPacks == 0) {
-      scale_[column + k] += scale;
-      shift_[column + k] += shift;
+      scale_[place(column + k)] += scale;
+      shift_[place(column + k)] += shift;
     } else {
       scales_[p * kWidth + k] += scale;
       shifts_[p * kWidth + k] += shift;
     }
   }
-  /// Adds up the teams of the block, one after another.
-  __device__ void finish() const {
+  /// Adds up the teams of the block in their order; `shared` holds a Stored for each thread.
+  __device__ void finish(Stored* shared) const {
     if constexpr (kPacks > 0) {
-      for (unsigned team = 0; team < blockDim.y; ++team) {
-        if (team > 0) __syncthreads();
-        if (threadIdx.y != team) continue;
-        for_each_pack<kWidth, kPacks>(width_, [&](int p, std::int64_t column) {
 #pragma unroll
-          for (int k = 0; k < kWidth; ++k) {
-            scale_[column + k] = (team > 0 ? scale_[column + k] : A(0)) + scales_[p * kWidth + k];
-            shift_[column + k] = (team > 0 ? shift_[column + k] : A(0)) + shifts_[p * kWidth + k];
-          }
-        });
+      for (int p = 0; p < kPacks; ++p) {
+#pragma unroll
+        for (int k = 0; k < kWidth; k += Places::kStored) {
+          const std::int64_t column = (std::int64_t{p} * blockDim.x + threadIdx.x) * kWidth + k;
+          store(sum_teams(scales_ + p * kWidth + k, shared), scale_, column);
+          store(sum_teams(shifts_ + p * kWidth + k, shared), shift_, column);
+        }
       }
     }
   }
 
  private:
+  /// For the first team.
+  __device__ static Stored sum_teams(const A* sums, Stored* shared) {
+    Stored sum;
+#pragma unroll
+    for (int k = 0; k < Places::kStored; ++k) sum.values[k] = sums[k];
+    if (blockDim.y == 1) return sum;
+    shared[threadIdx.y * blockDim.x + threadIdx.x] = sum;
+    __syncthreads();
+    for (unsigned team = 1; threadIdx.y == 0 && team < blockDim.y; ++team) {
+      const Stored other = shared[team * blockDim.x + threadIdx.x];
+#pragma unroll
+      for (int k = 0; k < Places::kStored; ++k) sum.values[k] += other.values[k];
+    }
+    __syncthreads();
+    return sum;
+  }
+  __device__ void store(const Stored& sum, A* to, std::int64_t column) const {
+    if (threadIdx.y == 0 && column < width_) store_pack(to + place(column), sum);
+  }
+  __device__ std::int64_t place(std::int64_t column) const { return Places{width_}(column); }
+
   A *scale_, *shift_;
   std::int64_t width_;
   A scales_[kPacks > 0 ? kPacks* kWidth : 1] = {};
@@ -170,8 +205,10 @@ template <class T, int kWidth, int kPacks>
 __global__ void __launch_bounds__(kMostTeamThreads)
     backward_rows(const RowLoop loop, const Backward<T> args) {
   using A = AccumulatorOf<T>;
+  using Columns = ColumnSums<A, kWidth, kPacks>;
   __shared__ SumPair<A> shared[kMostWarps];
-  ColumnSums<A, kWidth, kPacks> columns(args.partial + blockIdx.x * 2 * loop.width, loop.width);
+  __shared__ typename Columns::Stored of_teams[kPacks > 0 ? kMostTeamThreads : 1];
+  Columns columns(args.partial + blockIdx.x * 2 * loop.width, loop.width);
   const std::int64_t first = blockIdx.x * args.chunk_rows;
   const std::int64_t end =
       min(static_cast<long long>(loop.rows), static_cast<long long>(first + args.chunk_rows));
@@ -210,17 +247,19 @@ __global__ void __launch_bounds__(kMostTeamThreads)
       store_pack(args.dx + index * loop.width + column, pack);
     });
   }
-  columns.finish();
+  columns.finish(of_teams);
 }
 
 /// dscale and dshift: the sums of the chunks, in their order.
-template <class A>
+template <class A, int kWidth>
 __global__ void __launch_bounds__(kBlockThreads)
     sum_chunks(const A* partial, const std::int64_t chunks, const std::int64_t width, A* dscale, A* dshift) {
   for (std::int64_t i = grid_thread(); i < 2 * width; i += grid_threads()) {
+    const std::int64_t row = i < width ? 0 : 1, column = i - row * width;
+    const std::int64_t place = row * width + ColumnPlaces<A, kWidth>{width}(column);
     A sum = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * 2 * width + i];
-    (i < width ? dscale[i] : dshift[i - width]) = sum;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * 2 * width + place];
+    (row == 0 ? dscale : dshift)[column] = sum;
   }
 }
 
@@ -259,16 +298,17 @@ void backward(const Stream& stream, const LayerNormGradientArgs& args) {
                            .partial = static_cast<A*>(args.partial),
                            .chunk_rows = (args.rows + chunks - 1) / chunks};
     const RowLoop loop{args.rows, args.width};
-    const bool aligned = aligned_for_packs(kPackSize<T>, rows.dy, rows.x, rows.scale, rows.dx_too, rows.dx);
+    const bool aligned =
+        aligned_for_packs(kPackSize<T>, rows.dy, rows.x, rows.scale, rows.dx_too, rows.dx, rows.partial);
     constexpr int kPacksOfRow =
         sizeof(T) == 8 ? 1 : 2;  // besides them a thread keeps the sums of its columns
     visit_rows<T, kPacksOfRow>(loop, aligned, [&]<int kWidth, int kPacks>(RowTeams teams) {
       if (kPacks == 0) teams.teams = 1;
       launch(stream, teams.shape(chunks), backward_rows<T, kWidth, kPacks>, loop, rows);
+      launch(stream, elementwise_shape(stream, 2 * args.width), sum_chunks<A, kWidth>,
+             static_cast<const A*>(rows.partial), chunks, args.width, static_cast<A*>(args.dscale),
+             static_cast<A*>(args.dshift));
     });
-    launch(stream, elementwise_shape(stream, 2 * args.width), sum_chunks<A>,
-           static_cast<const A*>(rows.partial), chunks, args.width, static_cast<A*>(args.dscale),
-           static_cast<A*>(args.dshift));
   });
 }
 
