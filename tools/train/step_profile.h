@@ -38,9 +38,10 @@ struct StepProfileOptions {
 };
 
 /// Trains for a few steps, from the loader's batches (LoaderOptions::held: 2), and measures them. Each op is
-/// timed in the stream without waiting for it, and a step's batches follow each other, so that a GPU's work and
-/// the host's overlap as they do in training; nothing is replayed from a recording. For profilers of a device's vendor each op is a range. Two
-/// steps more come first, in which memory is touched and implementations are readied.
+/// timed in the stream without waiting for it, and a step's batches follow each other, so that a GPU's work
+/// and the host's overlap as they do in training; nothing is replayed from a recording. For profilers of a
+/// device's vendor each op is a range. Two steps more come first, in which memory is touched and
+/// implementations are readied.
 StepProfile profile_steps(TrainingProgram& program, const Model& model, Loader& loader, const Stream& stream,
                           const StepProfileOptions& options);
 
