@@ -145,7 +145,8 @@ def read_table(run):
 
 
 def checkpoint_files(run):
-    return sorted(name for name in os.listdir(os.path.join(run, "checkpoints")) if name.startswith("step_"))
+    return sorted(name for name in os.listdir(os.path.join(run, "checkpoints"))
+                  if name.startswith("step_") and name.endswith(".h5"))  # not what is being written
 
 
 def step_of(file):
