@@ -89,7 +89,13 @@ class MpiCommunicator final : public Communicator {
   };
   using Requests = std::vector<MPI_Request>;
   using Start = std::function<int(Requests&)>;
-  void start(const void* result, const char* call, std::string_view phase, const Start& start);
+  struct Call {
+    const void* result;
+    std::size_t bytes;
+    const char* name;
+    std::string_view phase;
+  };
+  void start(const Call& call, const Start& start);
   void finish(const void* result);
   void drive();
   bool test(Exchange& exchange);
@@ -195,16 +201,16 @@ void MpiCommunicator::drive() {
   }
 }
 
-void MpiCommunicator::start(const void* result, const char* call, std::string_view phase,
-                            const Start& start) {
+void MpiCommunicator::start(const Call& call, const Start& start) {
+  constexpr std::size_t kLeastToDrive = 64 << 10;  // whoever waits for fewer bytes has them sooner by himself
   {
     const std::unique_lock lock(mpi_mutex());
-    Exchange exchange{.call = call, .phase = std::string(phase)};
-    check(start(exchange.requests), call, phase);
-    const bool added = exchanges_.emplace(result, std::move(exchange)).second;
-    require(added, call, ": an exchange with these values is on its way already");
+    Exchange exchange{.call = call.name, .phase = std::string(call.phase)};
+    check(start(exchange.requests), call.name, call.phase);
+    const bool added = exchanges_.emplace(call.result, std::move(exchange)).second;
+    require(added, call.name, ": an exchange with these values is on its way already");
   }
-  started_.notify_all();
+  if (call.bytes >= kLeastToDrive) started_.notify_all();
 }
 
 /// Waits, but neither forever nor at full speed: ranks may share processors.
@@ -278,8 +284,9 @@ void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, 
   const int count = mpi_count(values.type.layout.extent(values.shape()));
   const MPI_Datatype type = mpi_type(values.dtype());
   if (count == 0) return;
-  start(values.data, "MPI_Iallreduce", phase, [&](Requests& requests) {
-    algorithm_->choose(static_cast<std::size_t>(count) * size_of(values.dtype()));
+  const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype());
+  start({values.data, bytes, "MPI_Iallreduce", phase}, [&](Requests& requests) {
+    algorithm_->choose(bytes);
     return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum_of(values.dtype()), ranks_,
                           &requests.emplace_back());
   });
@@ -293,7 +300,7 @@ void MpiCommunicator::start_reduce_scatter(const Stream&, const TensorView& valu
   const MPI_Datatype type = mpi_type(values.dtype());
   if (count == 0) return;
   const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype());
-  start(values.data, "MPI_Ireduce", phase, [&](Requests& requests) {
+  start({values.data, bytes, "MPI_Ireduce", phase}, [&](Requests& requests) {
     int code = MPI_SUCCESS;
     for (int root = 0; root < size_ && code == MPI_SUCCESS; ++root) {
       std::byte* slice = values.data + static_cast<std::size_t>(root) * bytes;
@@ -313,7 +320,7 @@ void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std:
           "all_gather: parts of ", gather.part.type, " from ", size_, " ranks don't make ", gather.all.type);
   if (bytes == 0) return;
   const bool in_place = gather.part.data == gather.all.data + static_cast<std::ptrdiff_t>(rank_) * bytes;
-  start(gather.all.data, "MPI_Iallgather", phase, [&](Requests& requests) {
+  start({gather.all.data, gather.all.type.bytes(), "MPI_Iallgather", phase}, [&](Requests& requests) {
     return MPI_Iallgather(in_place ? MPI_IN_PLACE : gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes,
                           MPI_BYTE, ranks_, &requests.emplace_back());
   });
@@ -327,7 +334,7 @@ void MpiCommunicator::broadcast(const Stream&, const Broadcast& broadcast, std::
   expect_host(broadcast.values);
   const int bytes = mpi_count(static_cast<std::int64_t>(broadcast.values.type.bytes()));
   if (bytes == 0) return;
-  start(broadcast.values.data, "MPI_Ibcast", phase, [&](Requests& requests) {
+  start({broadcast.values.data, broadcast.values.type.bytes(), "MPI_Ibcast", phase}, [&](Requests& requests) {
     return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_,
                       &requests.emplace_back());
   });

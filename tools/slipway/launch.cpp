@@ -128,7 +128,7 @@ class LaunchVerb : public Verb {
   /// wait until TCP loses patience, a quarter of an hour.
   static int wait_for(pid_t mpirun, const RankBoard& board) {
     using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds kLook{20}, kPatience{5'000};
+    constexpr std::chrono::milliseconds kLook{20}, kPatience{3'000};
     std::optional<Clock::time_point> given_up;
     for (bool ended = false;;) {
       int status = 0;
