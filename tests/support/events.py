@@ -40,18 +40,12 @@ class Events:
             count += 1
         return count
 
-    def count_until(self, over):
-        """Counts changes until there are no more and over() is true."""
-        count = 0
-        while select.select([self.descriptor], [], [], 0.05)[0] or not over():
-            count += self.read()
-        return count
-
-    def wait(self, count):
-        """Waits for so many changes."""
-        while count > 0:
-            select.select([self.descriptor], [], [])
-            count -= self.read()
+    def wait(self, count, over=lambda: False):
+        """Waits for so many changes, or until there are no more and over() is true; returns how many there were."""
+        seen = 0
+        while seen < count and (select.select([self.descriptor], [], [], 0.05)[0] or not over()):
+            seen += self.read()
+        return seen
 
     def __enter__(self):
         return self

@@ -12,10 +12,11 @@ from faults import FaultTest, send
 
 class SignalledRankTest(FaultTest):
     def test_killed(self):
-        self.disturb("SIGKILL", send(signal.SIGKILL))
+        self.disturb("SIGKILL", send(signal.SIGKILL), "process rank {rank} with PID .* exited on signal 9")
 
     def test_stopped(self):
-        self.disturb("SIGSTOP", send(signal.SIGSTOP))
+        self.disturb("SIGSTOP", send(signal.SIGSTOP),
+                     "no sign of life from rank {rank}\n|in MPI_(Init_thread|Finalize): waited 4 s for the other ranks\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
 import hosts
-from faults import GIVE_UP_AFTER, FaultTest
+from faults import GIVE_UP_AFTER, TIMEOUT, FaultTest
 from runs import IMAGES, LaunchTest
 
 hosts.isolate()
@@ -37,9 +37,9 @@ class CutLinkTest(FaultTest):
     def start(self, command, **options):
         return HOSTS.start(command, environment={"OF_THIS_TEST": self.directory}, **options)
 
-    def cut(self, process, ranks, rank):
+    def cut(self, process, rank):
         """Cuts the link of a rank's host until the launcher starts again."""
-        with open(f"/proc/{ranks[rank]}/environ", encoding="utf-8") as file:
+        with open(f"/proc/{rank}/environ", encoding="utf-8") as file:
             name = next(entry for entry in file.read().split("\0") if entry.startswith("HOST_OF_THIS_TEST=")).split("=")[1]
         HOSTS.cut(name)
         output = ""
@@ -48,17 +48,16 @@ class CutLinkTest(FaultTest):
             self.assertTrue(line, output)
             output += line
         HOSTS.mend(name)
-        self.assertIn("no sign of life from rank", output)
         return output
 
     def test_goes_on_once_the_link_is_mended(self):
-        self.disturb("cut", self.cut)
+        self.disturb("cut", self.cut, "no sign of life from rank |in MPI_(Init_thread|Finalize): waited", few=1)
 
     def test_nothing_is_left_on_either_side(self):
         config = self.write("forever.yaml", IMAGES)
         for name in ("host1", "host3"):
             process = self.start(
-                self.command("launch", "--devices", RANKS, config, "--threads", 1, "--timeout", 1, "--runs", name,
+                self.command("launch", "--devices", RANKS, config, "--threads", 1, "--timeout", TIMEOUT, "--runs", name,
                              "--set=train.uneven_batches=true", "--set=train.epochs=1000000", "--set=train.schedule=constant"),
                 cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             while "epoch" not in (line := process.stdout.readline()):
@@ -68,7 +67,7 @@ class CutLinkTest(FaultTest):
             output, _ = process.communicate(timeout=GIVE_UP_AFTER)
             self.assertNotEqual(process.returncode, 0, output)
             silent = {"host1": "1, 2, 3", "host3": "2"}[name]
-            self.assertRegex(output, r"slipway train: rank \d of 4: step \d+: .*in the exchange of \w[\w ]*: waited 1 s for the other "
+            self.assertRegex(output, r"slipway train: rank \d of 4: step \d+: .*in the exchange of \w[\w ]*: waited 4 s for the other "
                                      f"ranks; no sign of life from rank {silent}\n")
             until = time.monotonic() + GIVE_UP_AFTER
             while hosts.processes():
