@@ -44,7 +44,7 @@ What the hand-written kernels take of a GPU and do to its memory, as `bash tools
 without one: ptxas, for compute capability 8.0, and simulated GPUs, which see every access. It says nothing of time:
 `slipway bench kernels` on a GPU does.
 
-A row is one kernel in one call of a kernel slot with typical sizes, in float32 and bfloat16.
+A row is one kernel in one call of a kernel slot with typical sizes, in float32 and bfloat16; products in TF32, too.
 
 | column | what it is | target |
 | --- | --- | --- |

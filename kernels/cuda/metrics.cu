@@ -41,6 +41,12 @@ struct Logits {
   }
   /// Where classes lie side by side a team takes a position, else a thread.
   RowTeams teams() const { return RowTeams({positions, inner == 1 ? classes : 1}, 1, 1); }
+  /// Of many positions a block takes some, so that what it adds to memory in the end is little beside them.
+  LaunchShape shape() const {
+    constexpr std::int64_t kEnoughBlocks = 128, kRounds = 16;
+    const RowTeams teams = this->teams();
+    return teams.shape(std::min(teams.blocks(), std::max(kEnoughBlocks, teams.blocks() / kRounds)));
+  }
   __device__ RowLoop loop() const { return {positions, classes}; }
 
   const T* data;
@@ -97,7 +103,7 @@ void top_k_hits(const Stream& stream, const TopKHitsArgs& args) {
   clear_counts(stream, args.counts, 2);
   visit_float(args.input.dtype, "top_k_hits", [&]<class T>() {
     const Logits<T> logits(args.input);
-    launch(stream, logits.teams().shape(), count_hits<T>, logits, args.k, args.counts);
+    launch(stream, logits.shape(), count_hits<T>, logits, args.k, args.counts);
   });
 }
 
@@ -179,9 +185,10 @@ void visit_pair(DType dtype, DType target, const char* kernel, Body&& body) {
 void binary_confusion(const Stream& stream, const BinaryConfusionArgs& args) {
   clear_counts(stream, args.counts, 4);
   visit_pair(args.dtype, args.target_dtype, "binary_confusion", [&]<class T, class Target>() {
-    launch(stream, elementwise_shape(stream, args.count), count_decisions<T, Target>, args.count,
-           static_cast<const T*>(args.x), static_cast<const Target*>(args.target), args.ignored_label,
-           args.counts);
+    constexpr std::int64_t kOfThread = 8;  // elements that are worth a block's four counts
+    launch(stream, elementwise_shape(stream, (args.count + kOfThread - 1) / kOfThread),
+           count_decisions<T, Target>, args.count, static_cast<const T*>(args.x),
+           static_cast<const Target*>(args.target), args.ignored_label, args.counts);
   });
 }
 

@@ -64,11 +64,12 @@ auto run_error_sums(CaseArrays& arrays, DType dtype) {
   };
 }
 
-constexpr const char* kCounts = "Each block, or each row, adds a few counts to memory.";
+constexpr const char* kPredictions =
+    "Each row stores its prediction and adds to one of the counts, 8 bytes of a sector of 32 each.";
 
-const KernelCases registered({in_both_types("top_k_hits", "128 classes", run_top_k, kCounts),
-                              in_both_types("confusion", "128 classes", run_confusion, kCounts),
-                              in_both_types("binary_confusion", "", run_binary_confusion, kCounts),
+const KernelCases registered({in_both_types("top_k_hits", "128 classes", run_top_k),
+                              in_both_types("confusion", "128 classes", run_confusion, kPredictions),
+                              in_both_types("binary_confusion", "", run_binary_confusion),
                               in_both_types("error_sums", "32 columns", run_error_sums)});
 
 }  // namespace

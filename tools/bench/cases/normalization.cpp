@@ -42,10 +42,7 @@ std::vector<KernelCase> layer_norm_gradient_cases(std::int64_t width) {
       layer_norm_backward(arrays.stream(), args);
     };
   };
-  return in_both_types(
-      "layer_norm_backward", text("rows of ", width), prepare,
-      "A block writes the sums of its columns one by one, and where it has two teams, twice: much "
-      "for the 16 rows that it has here, little for the hundreds of a large batch.");
+  return in_both_types("layer_norm_backward", text("rows of ", width), prepare);
 }
 
 /// Images [batch, channels, pixels], or rows [batch, channels].
@@ -62,7 +59,7 @@ struct Images {
   }
 };
 
-std::vector<KernelCase> batch_norm_cases(const Images& images, const std::string& note) {
+std::vector<KernelCase> batch_norm_cases(const Images& images) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const ValueType x = images.type(arrays, dtype);
     const DType sums = accumulator_of(dtype);
@@ -84,7 +81,7 @@ std::vector<KernelCase> batch_norm_cases(const Images& images, const std::string
       batch_norm_training(arrays.stream(), args);
     };
   };
-  return in_both_types("batch_norm_training", images.describe(), prepare, note);
+  return in_both_types("batch_norm_training", images.describe(), prepare);
 }
 
 std::vector<KernelCase> batch_norm_inference_cases(const Images& images) {
@@ -106,7 +103,7 @@ std::vector<KernelCase> batch_norm_inference_cases(const Images& images) {
   });
 }
 
-std::vector<KernelCase> batch_norm_gradient_cases(const Images& images, const std::string& note) {
+std::vector<KernelCase> batch_norm_gradient_cases(const Images& images) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const ValueType x = images.type(arrays, dtype);
     const DType sums = accumulator_of(dtype);
@@ -128,20 +125,16 @@ std::vector<KernelCase> batch_norm_gradient_cases(const Images& images, const st
       batch_norm_backward(arrays.stream(), args);
     };
   };
-  return in_both_types("batch_norm_backward", images.describe(), prepare, note);
+  return in_both_types("batch_norm_backward", images.describe(), prepare);
 }
 
 constexpr Images kPlanes{.batch = 16, .channels = 16, .pixels = 1024};
 constexpr Images kColumns{.batch = 256, .channels = 1024, .pixels = 1};
-constexpr const char* kTwice =
-    "Of columns, each row needs the statistics of all channels, more than a block's share of the cache "
-    "holds; pairs of "
-    "sums are stored, once a block, with two-way conflicts.";
 
 const KernelCases registered({layer_norm_cases(768), layer_norm_gradient_cases(768),
-                              batch_norm_cases(kPlanes, kTwice), batch_norm_cases(kColumns, kTwice),
-                              batch_norm_inference_cases(kPlanes), batch_norm_gradient_cases(kPlanes, kTwice),
-                              batch_norm_gradient_cases(kColumns, kTwice)});
+                              batch_norm_cases(kPlanes), batch_norm_cases(kColumns),
+                              batch_norm_inference_cases(kPlanes), batch_norm_gradient_cases(kPlanes),
+                              batch_norm_gradient_cases(kColumns)});
 
 }  // namespace
 }  // namespace slipway

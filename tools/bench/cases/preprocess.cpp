@@ -100,10 +100,11 @@ const KernelCases registered(
      {regions_case("32x32 padded by 4, mirrored",
                    {.side = 32, .result = 32, .region = 32, .space = 8, .simulated = 64, .real = 1 << 14},
                    "Rows begin anywhere in a sector, so that 32 bytes of one lie in two."),
-      regions_case(
-          "160x160 of 192x192 resampled to 128x128",
-          {.side = 192, .result = 128, .region = 160, .space = 32, .simulated = 2, .real = 256},
-          "Lanes read single bytes, tap by tap; the taps of neighbours overlap, which the cache serves.")},
+      regions_case("160x160 of 192x192 resampled to 128x128",
+                   {.side = 192, .result = 128, .region = 160, .space = 32, .simulated = 2, .real = 256},
+                   "Lanes read single bytes, tap by tap; the taps of neighbours overlap, which the cache "
+                   "serves, but for "
+                   "rows of the image at the border of two blocks, which both read.")},
      in_both_types("one_hot_columns", "8 columns to 32", run_one_hot),
      permute_cases("matrices [512, 128] transposed", Shape{4, 512, 128}, Dims{512 * 128, 1, 512}),
      permute_cases("middle axes exchanged, 64 inside", Shape{4, 16, 64, 64},
