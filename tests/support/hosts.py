@@ -1,7 +1,7 @@
 """Hosts on one machine: network namespaces joined by a bridge.
 
-A test program that calls isolate() first runs in namespaces of its own, and whatever it starts ends with it. Called by
-itself, this file tells by its exit status whether that is possible here.
+A test program that calls isolate() first runs in namespaces of its own, and whatever it starts ends with it. Run as a
+program, this tells by its exit status whether that is possible here, or does what main() says.
 """
 
 import os
@@ -108,9 +108,19 @@ def processes():
     return found
 
 
-if __name__ == "__main__":
+def main(arguments):
+    """COUNT RATE COMMAND ...: runs a command on the first of so many hosts, to all of which bytes pass at this rate only."""
     isolate()
-    hosts = Hosts(2)
-    hosts.slow("host2", "100mbit")
-    hosts.cut("host2")
-    sys.exit(hosts.start(["true"]).wait())
+    if not arguments:
+        hosts = Hosts(2)
+        hosts.slow("host2", "100mbit")
+        hosts.cut("host2")
+        return hosts.start(["true"]).wait()
+    hosts = Hosts(int(arguments[0]))
+    for name in hosts.names:
+        hosts.slow(name, arguments[1])
+    return hosts.start(arguments[2:]).wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
