@@ -39,7 +39,7 @@ class StateShards {
 
  private:
   Communicator& ranks_;
-  const VariableArena& arena_;
+  VariableArena arena_;
   std::vector<GradientBucket> buckets_;
   std::vector<UpdateRange> ranges_;
   std::int64_t elements_ = 0;

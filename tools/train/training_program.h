@@ -124,7 +124,7 @@ class TrainingProgram {
   Precision precision_;
   Variables variables_;
   VariableArena arena_;
-  std::optional<StateShards> state_shards_;  // refers to arena_
+  std::optional<StateShards> state_shards_;
   std::set<std::string> parameters_, model_state_;
   struct Remembered {
     Tensor variable, before;  // this step
