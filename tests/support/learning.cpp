@@ -96,6 +96,7 @@ void expect_same(const Learned& actual, const Learned& expected, double toleranc
 }
 
 void expect_same_bits(const Learned& actual, const Learned& expected) {
+  ASSERT_EQ(actual.figures, expected.figures);
   ASSERT_EQ(actual.variables.size(), expected.variables.size());
   for (const auto& [name, value] : expected.variables) {
     const TensorView a = actual.variables.at(name), b = value;

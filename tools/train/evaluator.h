@@ -17,7 +17,8 @@ namespace slipway {
 class Evaluator {
  public:
   /// `variables` may share memory with a training program: the values at the time of each run count.
-  /// With `ranks`, each evaluates its part of every batch, and the figures are those of all.
+  /// With `ranks`, each evaluates its part of every batch, and the figures are those of all; with
+  /// `deterministic: ranks` they are the same bits on any number of them.
   Evaluator(const Model& model, const Stream& stream, Variables variables, Communicator* ranks = nullptr);
 
   struct Figure {
@@ -39,13 +40,19 @@ class Evaluator {
   Result run(Loader& loader);
 
  private:
+  std::optional<BatchShard> shard(std::int64_t batch_size) const;
+  Graph build_part(std::int64_t batch_size, const BatchShard* part);
   Executor& executor(std::int64_t batch_size);
   std::vector<std::vector<Tensor>> zero_sums();
+  bool is_summed_in_graph(DType dtype) const;
   std::vector<Figure> figures_of(double loss, const std::vector<std::vector<Tensor>>& sums) const;
 
   const Model& model_;
   Stream stream_;
-  Communicator* ranks_;  // or null
+  std::unique_ptr<Communicator> alone_;  // what ranks_ points to where parts are fixed and there are none
+  Communicator* ranks_;                  // or null
+  BatchShard::Parts parts_;
+  int rank_parts_ = 1;  // of a batch, that this rank has
   Variables variables_;
   std::map<std::int64_t, std::unique_ptr<Executor>> executors_;
   Buffer workspace_;

@@ -16,6 +16,7 @@
 #include "optim/accumulation.h"
 #include "optim/average.h"
 #include "optim/clipping.h"
+#include "tools/train/batch_parts.h"
 
 namespace slipway {
 namespace {
@@ -285,22 +286,9 @@ Executor& TrainingProgram::executor(std::int64_t batch_size, Phase phase) {
   return *found;
 }
 
-/// Each part of the batch that this rank has gets its rows.
 void TrainingProgram::bind(Executor& executor, std::span<const TensorView> batch, std::int64_t samples,
                            BatchShard::Parts parts) const {
-  const Schema& schema = model_.pipeline().batch();
-  std::optional<BatchShard> part = shard(samples, parts);
-  const std::int64_t first = part ? part->begin() : 0;
-  do {
-    for (std::size_t i = 0; i < schema.size(); ++i) {
-      if (part && part->rank_parts > 1) {
-        const std::int64_t begin = part->begin() - first;
-        executor.bind(part_name(schema[i].name, part->part), batch[i].slice(0, begin, begin + part->size()));
-      } else {
-        executor.bind(schema[i].name, batch[i]);
-      }
-    }
-  } while (part && ++part->part < part->rank_parts);
+  bind_batch(executor, model_.pipeline().batch(), batch, shard(samples, parts));
 }
 
 void TrainingProgram::remember_state() {
