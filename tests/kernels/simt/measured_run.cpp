@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "tests/support/temporary_directory.h"
 #include "tools/train/trainer.h"
@@ -30,21 +31,24 @@ class Recorder : public Observer {
 }  // namespace
 
 MeasuredRun measure_run(const RunParts& parts) {
-  TrainingProgram program(parts.model, parts.stream, parts.config.train.batch_size);
-  Validation validation(parts.source, parts.model, parts.stream, program.evaluated());
+  TrainingProgram program(parts.model, parts.stream, parts.config.train.batch_size, parts.ranks);
+  Validation validation(parts.source, parts.model, parts.stream, program.evaluated(), parts.ranks);
   Trainer trainer({.config = parts.config,
                    .source = parts.source,
                    .model = parts.model,
                    .program = program,
                    .validation = validation,
                    .stream = parts.stream,
+                   .ranks = parts.ranks,
                    .resume_command = ""});
+  trainer.share_state();
   MeasuredRun run;
   Observers observers;
   observers.push_back(std::make_unique<Recorder>(run));
   const TemporaryDirectory runs;
-  const RunDirectory directory = RunDirectory::create(runs.path(), "run");
-  trainer.run(&directory, observers);
+  std::optional<RunDirectory> directory;
+  if (!parts.ranks || parts.ranks->rank() == 0) directory.emplace(RunDirectory::create(runs.path(), "run"));
+  trainer.run(directory ? &*directory : nullptr, observers);
   return run;
 }
 

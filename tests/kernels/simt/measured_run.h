@@ -27,9 +27,10 @@ struct RunParts {
   const DataSource& source;
   const Model& model;
   Stream stream;
+  Communicator* ranks = nullptr;  // of which this is one
 };
 
-/// A whole run as `slipway train` does it.
+/// A whole run as `slipway train` does it. Every rank returns what it found out.
 MeasuredRun measure_run(const RunParts& parts);
 
 /// The most by which one of these figures is off, relative to what is expected; infinite if their numbers

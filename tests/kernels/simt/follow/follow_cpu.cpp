@@ -1,18 +1,23 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <optional>
 
+#include "core/comm/device_ranks.h"
 #include "core/runtime/tuner.h"
 #include "kernels/simt/report.h"
 #include "kernels/simt/settings.h"
 #include "tests/kernels/simt/measured_run.h"
+#include "tests/support/local_ranks.h"
 #include "tools/train/project.h"
 
-// Whether training of a configuration on a simulated GPU follows training on the CPU: captured and not
-// captured, in several orders of streams, blocks and threads.
+// Whether training of a configuration on a simulated GPU, or on ranks with one each, follows training on the
+// CPU: captured and not captured, in several orders of streams, blocks and threads.
 
 namespace slipway::test {
 namespace {
+
+constexpr std::chrono::milliseconds kPatience{60'000};  // of ranks that wait for others
 
 /// Relative to the CPU's figures; without one for gradient norms these are not compared.
 struct Bounds {
@@ -36,11 +41,16 @@ struct Options {
   std::vector<std::string> assignments;
   std::vector<std::uint64_t> seeds;
   bool own_kernels = false;
+  int ranks = 0;  // 0: one process that knows nothing of ranks
 };
 
-MeasuredRun train(const Options& options, std::vector<std::string> assignments) {
-  assignments.insert(assignments.end(), options.assignments.begin(), options.assignments.end());
-  Project project(options.config, assignments, 1);
+std::vector<std::string> joined(std::vector<std::string> one, const std::vector<std::string>& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+
+MeasuredRun train(const Options& options, const std::vector<std::string>& assignments) {
+  Project project(options.config, joined(assignments, options.assignments), 1);
   Tuner tuner;
   tuner.prefer({Tuner::kOurs});
   const bool prefers = options.own_kernels && project.config().device != "cpu";
@@ -52,9 +62,32 @@ MeasuredRun train(const Options& options, std::vector<std::string> assignments) 
                       .stream = compute.stream()});
 }
 
+/// By rank, each a thread with a device of its own.
+std::vector<MeasuredRun> train_on_ranks(const Options& options, const std::vector<std::string>& assignments) {
+  std::vector<MeasuredRun> runs(static_cast<std::size_t>(options.ranks));
+  run_on_ranks(options.ranks, [&](Communicator& host) {
+    Project project(options.config, joined(assignments, options.assignments), 1);
+    Compute::Options where = project.compute();
+    where.local = {.rank = host.rank(), .ranks = options.ranks};
+    const Compute compute(where);
+    const Device device = compute.stream().device;
+    const std::unique_ptr<Communicator> ranks = connect_devices(host, device, kPatience);
+    project.deliver_to(device);
+    runs[static_cast<std::size_t>(host.rank())] = measure_run({.config = project.config(),
+                                                               .source = project.source(),
+                                                               .model = project.model(),
+                                                               .stream = compute.stream(),
+                                                               .ranks = ranks.get()});
+  });
+  return runs;
+}
+
 /// New devices, which do everything in the order that the seed draws.
-void restart_with(std::uint64_t seed) {
-  simt::settings() = {.order = simt::Order::seeded, .seed = seed, .findings = simt::FindingPolicy::collect};
+void restart_with(std::uint64_t seed, int devices) {
+  simt::settings() = {.order = simt::Order::seeded,
+                      .seed = seed,
+                      .devices = devices,
+                      .findings = simt::FindingPolicy::collect};
   simt::restart();
   simt::clear_findings();
 }
@@ -68,20 +101,20 @@ class Comparison {
         expected_(train(options, {"device=cpu", "precision=float32"}).figures) {}
 
   void run(std::uint64_t seed) {
-    restart_with(seed);
+    restart_with(seed, std::max(1, options_.ranks));
     for (const bool captured : {false, true}) {
       const std::string how = text("seed ", seed, captured ? ", captured" : ", not captured");
       const simt::Usage before = simt::usage();
-      const Figures figures = train(options_, {"device=cuda:0", text("precision=", options_.precision),
-                                               text("capture=", captured ? "true" : "false")})
-                                  .figures;
+      const std::vector<MeasuredRun> runs = train_on_gpus(captured);
+      const Figures& figures = runs[0].figures;
       expect(simt::usage().kernels > before.kernels, how, "no kernel ran");
       expect((simt::usage().graphs > before.graphs) == captured, how,
              captured ? "no graph was replayed" : "a graph was replayed");
       for (const simt::Finding& finding : simt::findings()) expect(false, how, to_string(finding));
       simt::clear_findings();
       if (!first_) compare(figures, how);
-      expect(figures == *first_, how, "the figures differ from the first run's on the GPU");
+      for (const MeasuredRun& run : runs)
+        expect(run.figures == *first_, how, "the figures differ from the first run's on the GPU");
     }
   }
 
@@ -93,6 +126,14 @@ class Comparison {
   }
 
  private:
+  std::vector<MeasuredRun> train_on_gpus(bool captured) const {
+    const std::vector<std::string> assignments = {options_.ranks > 0 ? "device=cuda" : "device=cuda:0",
+                                                  text("precision=", options_.precision),
+                                                  text("capture=", captured ? "true" : "false")};
+    if (options_.ranks > 0) return train_on_ranks(options_, assignments);
+    return {train(options_, assignments)};
+  }
+
   /// All other runs must be bit for bit like this one.
   void compare(const Figures& figures, const std::string& how) {
     first_ = figures;
@@ -105,7 +146,8 @@ class Comparison {
   }
 
   std::string name() const {
-    return text(options_.config, ' ', options_.precision, options_.own_kernels ? ", own kernels" : "");
+    return text(options_.config, ' ', options_.precision, options_.own_kernels ? ", own kernels" : "",
+                options_.ranks > 0 ? text(", ", options_.ranks, " ranks") : "");
   }
   void expect(bool holds, const std::string& how, const std::string& else_message) {
     if (holds) return;
@@ -127,6 +169,7 @@ int follow_cpu(int argc, char** argv) {
   app.add_option("CONFIG", options.config)->required();
   app.add_option("--precision", options.precision, "of the GPU");
   app.add_flag("--own-kernels", options.own_kernels, "no libraries for products and convolutions");
+  app.add_option("--ranks", options.ranks, "with a simulated GPU each")->check(CLI::Range(1, 8));
   app.add_option("--set", options.assignments, "NAME=VALUE, of all runs");
   app.add_option("--seeds", options.seeds, "of scheduling")->required()->delimiter(',');
   CLI11_PARSE(app, argc, argv);
