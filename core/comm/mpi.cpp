@@ -98,10 +98,12 @@ class MpiCommunicator final : public Communicator {
   void start(const Call& call, const Start& start);
   void finish(const void* result);
   void drive();
+  bool test_all();
   bool test(Exchange& exchange);
   MPI_Op sum_of(DType dtype) const { return dtype == DType::bfloat16 ? bfloat16_sum_ : MPI_SUM; }
   void check(int code, const char* call, std::string_view phase);
   [[noreturn]] void fail(const std::string& what, std::string_view phase);
+  std::string who_is_missing();
   std::vector<int> silent_ranks();
 
   MpiOptions options_;
@@ -115,7 +117,7 @@ class MpiCommunicator final : public Communicator {
   std::vector<char> heard_;  // by rank; answers may come in as long as there is MPI
 
   std::map<const void*, Exchange> exchanges_;  // that were not waited for yet, by where their result will lie
-  bool over_ = false;
+  bool over_ = false, waits_ = false;
   std::condition_variable started_;
   std::thread driver_;
 };
@@ -187,14 +189,19 @@ bool MpiCommunicator::test(Exchange& exchange) {
   return ended;
 }
 
+/// Whether all have ended.
+bool MpiCommunicator::test_all() {
+  bool ended = true;
+  for (auto& [result, exchange] : exchanges_) ended &= test(exchange);
+  return ended;
+}
+
 /// Exchanges get on only while somebody asks MPI about them: this thread does, while another computes. It
-/// asks seldom enough to leave that one its processor.
+/// asks seldom enough to leave that one its processor, and not at all while that one waits and asks itself.
 void MpiCommunicator::drive() {
   std::unique_lock lock(mpi_mutex());
   while (!over_) {
-    bool any = false;
-    for (auto& [result, exchange] : exchanges_) any |= !test(exchange);
-    if (any)
+    if (!waits_ && !test_all())
       started_.wait_for(lock, 100us, [this] { return over_; });
     else
       started_.wait(lock);
@@ -217,36 +224,38 @@ void MpiCommunicator::start(const Call& call, const Start& start) {
 void MpiCommunicator::finish(const void* result) {
   constexpr int kYields = 2000;
   const Clock::time_point called = Clock::now(), deadline = called + options_.timeout;
-  for (int tries = 0;; ++tries) {
-    {
-      const std::unique_lock lock(mpi_mutex());
-      const auto found = exchanges_.find(result);
-      require(found != exchanges_.end(), "MPI: no exchange with these values was started");
-      if (test(found->second)) {
-        const Exchange ended = std::move(found->second);
-        exchanges_.erase(found);
-        check(ended.code, ended.call, ended.phase);
-        const std::chrono::duration<double> waited = Clock::now() - called;
-        if (options_.waits) options_.waits("");
-        if (options_.observe) options_.observe({ended.phase, ended.start, ended.end, waited.count()});
-        return;
-      }
-      if (tries == 0 && options_.waits) options_.waits(found->second.phase);
-      if (tries >= kYields && Clock::now() >= deadline) {
-        std::string missing;
-        for (const int silent : silent_ranks()) missing += text(missing.empty() ? "" : ", ", silent);
-        fail(text("waited ", std::chrono::duration<double>(options_.timeout).count(),
-                  " s for the other ranks; ",
-                  missing.empty() ? "all answer, but wait for something else"
-                                  : "no sign of life from rank " + missing),
-             found->second.phase);
-      }
-    }
+  std::unique_lock lock(mpi_mutex());
+  const auto found = exchanges_.find(result);
+  require(found != exchanges_.end(), "MPI: no exchange with these values was started");
+  Exchange& exchange = found->second;
+  waits_ = true;
+  for (int tries = 0; !test(exchange); ++tries) {
+    if (tries == 0 && options_.waits) options_.waits(exchange.phase);
+    if (tries >= kYields && Clock::now() >= deadline) fail(who_is_missing(), exchange.phase);
+    lock.unlock();
     if (tries < kYields)
       std::this_thread::yield();
     else
       std::this_thread::sleep_for(50us);
+    lock.lock();
+    test_all();
   }
+  waits_ = false;
+  const Exchange ended = std::move(exchange);
+  exchanges_.erase(found);
+  if (!exchanges_.empty()) started_.notify_all();
+  check(ended.code, ended.call, ended.phase);
+  const std::chrono::duration<double> waited = Clock::now() - called;
+  if (options_.waits) options_.waits("");
+  if (options_.observe) options_.observe({ended.phase, ended.start, ended.end, waited.count()});
+}
+
+std::string MpiCommunicator::who_is_missing() {
+  std::string missing;
+  for (const int silent : silent_ranks()) missing += text(missing.empty() ? "" : ", ", silent);
+  return text(
+      "waited ", std::chrono::duration<double>(options_.timeout).count(), " s for the other ranks; ",
+      missing.empty() ? "all answer, but wait for something else" : "no sign of life from rank " + missing);
 }
 
 /// Tells every rank that this one is alive and waits for them to tell it.

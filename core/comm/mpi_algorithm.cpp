@@ -4,8 +4,8 @@ namespace slipway {
 namespace {
 
 constexpr const char* kVariable = "coll_libnbc_iallreduce_algorithm";
-constexpr int kByItself = 0, kRing = 1;           // its values
-constexpr std::size_t kLeastForRing = 256 << 10;  // where sending less outweighs sending more often
+constexpr int kByItself = 0, kRing = 1;          // its values
+constexpr std::size_t kLeastForRing = 16 << 10;  // where sending less outweighs sending more often
 
 }  // namespace
 
