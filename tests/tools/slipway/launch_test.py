@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -236,6 +237,16 @@ class EndTest(LaunchTest):
         done = self.slipway("launch", "--devices=2", "--max-restarts=3", config, "--set=train.epoch=3", status=2)
         self.assertEqual(done.stderr.count("unknown key 'epoch'"), 1, done.stderr)
         self.slipway("launch", "--devices=2", "--max-restarts=-1", config, status=2)
+
+    def test_a_rank_that_does_not_come_is_not_waited_for(self):
+        config = self.write("run.yaml", TABLE)
+        alone = " ".join(map(shlex.quote, self.command("train", config, "--threads", 1, "--timeout", 1)))
+        done = subprocess.run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2", "sh", "-c",
+                               f'test "$OMPI_COMM_WORLD_RANK" = 1 && exec sleep 1000; exec {alone}'],
+                              cwd=self.directory, capture_output=True, text=True, timeout=200)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("slipway: in MPI_Init_thread: waited 1 s for the other ranks\n", done.stderr)
+        self.assertFalse(os.path.exists(self.path("runs")))
 
     def test_a_rank_that_hangs_is_named(self):
         process = self.start(self.write("run.yaml", TABLE), "--timeout", 10)
