@@ -36,11 +36,38 @@ struct ChannelParts {
   std::int64_t images = 0, parts = 0;
 };
 
+/// Sums in memory that every member has an array of its own in, so that neighbours lie side by side.
+template <class State>
+struct SumArrays {
+  using Member = std::conditional_t<std::is_arithmetic_v<State>, State,
+                                    std::conditional_t<alignof(State) == sizeof(double), double, float>>;
+  static constexpr int kMembers = sizeof(State) / sizeof(Member);
+  Member* data;  // [kMembers, count]
+  std::int64_t count;
+
+  __device__ void store(std::int64_t i, const State& state) const {
+    Member* to = data + i;
+    exchange_lanes(state, [&](Member value) {
+      *to = value;
+      to += count;
+      return value;
+    });
+  }
+  __device__ State load(std::int64_t i) const {
+    const Member* from = data + i;
+    return exchange_lanes(State{}, [&](Member) {
+      const Member value = *from;
+      from += count;
+      return value;
+    });
+  }
+};
+
 /// Grid: x a channel, y a part.
 template <int kWidth, class Terms>
 __global__ void __launch_bounds__(kBlockThreads)
     sum_planes(const Terms terms, const ChannelParts parts, const Divisor by_packs,
-               typename Terms::State* partial) {
+               const SumArrays<typename Terms::State> partial) {
   using State = typename Terms::State;
   __shared__ State shared[kMostWarps];
   const std::int64_t packs = parts.pixels / kWidth, channel = blockIdx.x;
@@ -53,29 +80,20 @@ __global__ void __launch_bounds__(kBlockThreads)
                                channel);
   }
   sum = team_reduce(sum, typename Terms::Combine(), shared);
-  if (threadIdx.x == 0) partial[blockIdx.y * parts.channels + channel] = sum;
+  if (threadIdx.x == 0) partial.store(blockIdx.y * parts.channels + channel, sum);
 }
 
 inline constexpr int kColumnSlices = 8;
-
-/// A sum in shared memory, of an odd number of words, so that neighbours lie in different banks.
-template <class State, bool kSpaced = sizeof(State) / alignof(State) % 2 == 0>
-struct SharedState {
-  State state;
-};
-template <class State>
-struct SharedState<State, true> {
-  State state;
-  std::byte space[alignof(State)];
-};
 
 /// Grid: x a warp's width of columns [channels, pixels], y a part.
 template <class Terms>
 __global__ void __launch_bounds__(kWarpThreads* kColumnSlices)
     sum_columns(const Terms terms, const ChannelParts parts, const Divisor by_pixels,
-                typename Terms::State* partial) {
+                const SumArrays<typename Terms::State> partial) {
   using State = typename Terms::State;
-  __shared__ SharedState<State> shared[kColumnSlices][kWarpThreads];
+  using Sums = SumArrays<State>;
+  constexpr int kThreads = kColumnSlices * kWarpThreads;
+  __shared__ typename Sums::Member shared[Sums::kMembers * kThreads];
   const std::int64_t columns = parts.channels * parts.pixels;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kWarpThreads + threadIdx.x;
   const std::int64_t first = blockIdx.y * parts.images, end = first + parts.images;
@@ -87,33 +105,31 @@ __global__ void __launch_bounds__(kWarpThreads* kColumnSlices)
       terms.template add<1>(sum, image * columns + column, channel);
     }
   }
-  shared[threadIdx.y][threadIdx.x].state = sum;
+  const Sums of_slices{shared, kThreads};
+  of_slices.store(threadIdx.y * kWarpThreads + threadIdx.x, sum);
   __syncthreads();
   if (threadIdx.y != 0 || column >= columns) return;
   for (int slice = 1; slice < kColumnSlices; ++slice) {
-    sum = typename Terms::Combine()(sum, shared[slice][threadIdx.x].state);
+    sum = typename Terms::Combine()(sum, of_slices.load(slice * kWarpThreads + threadIdx.x));
   }
-  partial[blockIdx.y * columns + column] = sum;
+  partial.store(blockIdx.y * columns + column, sum);
 }
 
-/// A warp a channel: finish(channel, sum).
+/// kLanes threads a channel, one or a warp: finish(channel, sum).
 // Left to itself, ptxas spills registers to fit more blocks: so many are enough.
-template <class Terms, class Finish>
+template <int kLanes, class Terms, class Finish>
 __global__ void __launch_bounds__(kBlockThreads, 4)
     finish_channels(const ChannelParts parts, const std::int64_t per_channel, const Finish finish,
-                    const typename Terms::State* partial) {
-  constexpr int kWarps = kBlockThreads / kWarpThreads;
-  const int warp = static_cast<int>(threadIdx.x) / kWarpThreads,
-            lane = static_cast<int>(threadIdx.x) % kWarpThreads;
-  const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * kWarps + warp;
+                    const SumArrays<typename Terms::State> partial) {
+  const std::int64_t channel = grid_thread() / kLanes, lane = threadIdx.x % kLanes;
   if (channel >= parts.channels) return;
   typename Terms::State sum{};
-  for (std::int64_t i = lane; i < parts.parts * per_channel; i += kWarpThreads) {
-    const std::int64_t part = i / per_channel;
-    const auto& state = partial[(part * parts.channels + channel) * per_channel + i % per_channel];
-    sum = typename Terms::Combine()(sum, state);
+  for (std::int64_t i = lane; i < parts.parts * per_channel; i += kLanes) {
+    const std::int64_t part = i / per_channel, place = i % per_channel;
+    sum =
+        typename Terms::Combine()(sum, partial.load((part * parts.channels + channel) * per_channel + place));
   }
-  sum = warp_reduce(sum, typename Terms::Combine());
+  if constexpr (kLanes > 1) sum = warp_reduce(sum, typename Terms::Combine());
   if (lane == 0) finish(channel, sum);
 }
 
@@ -121,7 +137,8 @@ __global__ void __launch_bounds__(kBlockThreads, 4)
 template <int kWidth, class Terms, class Finish>
 void sum_channels(const Stream& stream, const ChannelParts& parts, const Terms& terms, const Finish& finish,
                   bool aligned, std::byte* scratch) {
-  auto* partial = reinterpret_cast<typename Terms::State*>(scratch);
+  using Sums = SumArrays<typename Terms::State>;
+  const Sums partial{reinterpret_cast<typename Sums::Member*>(scratch), parts.states()};
   const auto part_count = static_cast<unsigned>(parts.parts);
   if (parts.planes) {
     const bool packs = aligned && parts.pixels % kWidth == 0;
@@ -135,12 +152,17 @@ void sum_channels(const Stream& stream, const ChannelParts& parts, const Terms& 
     launch(stream, {.grid = dim3(blocks, part_count), .block = dim3(kWarpThreads, kColumnSlices)},
            sum_columns<Terms>, terms, parts, Divisor(parts.pixels), partial);
   }
-  constexpr std::int64_t kWarps = kBlockThreads / kWarpThreads;
-  launch(stream,
-         {.grid = dim3(static_cast<unsigned>((parts.channels + kWarps - 1) / kWarps)),
-          .block = dim3(kBlockThreads)},
-         finish_channels<Terms, Finish>, parts, parts.columns() > 0 ? parts.results_per_channel() : 0, finish,
-         static_cast<const typename Terms::State*>(partial));
+  const std::int64_t per_channel = parts.columns() > 0 ? parts.results_per_channel() : 0;
+  const auto finish_by = [&](auto kernel, std::int64_t lanes) {
+    const std::int64_t blocks = (parts.channels * lanes + kBlockThreads - 1) / kBlockThreads;
+    launch(stream, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kBlockThreads)}, kernel, parts,
+           per_channel, finish, partial);
+  };
+  constexpr std::int64_t kFew = 16;  // sums of a channel that a thread adds up alone
+  if (per_channel == 1 && parts.parts <= kFew)
+    finish_by(finish_channels<1, Terms, Finish>, 1);
+  else
+    finish_by(finish_channels<kWarpThreads, Terms, Finish>, kWarpThreads);
 }
 
 }  // namespace slipway::cuda
