@@ -45,10 +45,6 @@ class Hosts:
             run("ip", "-n", name, "address", "add", f"10.0.0.{number}/24", "dev", "net0")
             run("ip", "-n", name, "link", "set", "net0", "up")
             run("ip", "-n", name, "link", "set", "lo", "up")
-            if number > 1:
-                # Open MPI's daemon on a host that is cut off stays until TCP loses patience: in seconds, not a quarter of
-                # an hour.
-                run("ip", "netns", "exec", name, "sh", "-c", "echo 3 > /proc/sys/net/ipv4/tcp_retries2")
         run("mount", "--bind", self.write("hosts", "\n".join(addresses) + "\n"), "/etc/hosts")
         self.agent = self.write("agent", '#!/bin/sh\nexport HOST_OF_THIS_TEST=$1\nshift\n'
                                     'exec ip netns exec $HOST_OF_THIS_TEST unshare --uts '
@@ -81,6 +77,11 @@ class Hosts:
 
     def mend(self, name):
         run("ip", "link", "set", name, "up")
+
+    def send_again(self, times):
+        """How often hosts but the first do before they take a link for broken; Linux does 15 times."""
+        for name in self.names[1:]:
+            run("ip", "netns", "exec", name, "sh", "-c", f"echo {times} > /proc/sys/net/ipv4/tcp_retries2")
 
     def slow(self, name, rate):
         """Lets bytes to and from a host pass at this rate only: "100mbit"."""

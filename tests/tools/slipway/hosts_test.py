@@ -34,6 +34,12 @@ class SlowLinkTest(LaunchTest):
 class CutLinkTest(FaultTest):
     ranks = RANKS
 
+    def setUp(self):
+        super().setUp()
+        # Open MPI's daemon on a host that is cut off stays until TCP loses patience: in seconds, not a quarter of an hour.
+        HOSTS.send_again(3)
+        self.addCleanup(HOSTS.send_again, 15)
+
     def start(self, command, **options):
         return HOSTS.start(command, environment={"OF_THIS_TEST": self.directory}, **options)
 
@@ -70,11 +76,33 @@ class CutLinkTest(FaultTest):
             silent = {"host1": "1, 2, 3", "host3": "2"}[name]
             self.assertRegex(output, r"slipway train: rank \d of 4: step \d+: .*in the exchange of \w[\w ]*: "
                                      f"waited {patience} s for the other ranks; no sign of life from rank {silent}\n")
-            until = time.monotonic() + GIVE_UP_AFTER
-            while hosts.processes():
-                self.assertLess(time.monotonic(), until, f"{hosts.processes()}\n{output}")
-                time.sleep(0.05)
+            self.assert_nothing_left(output)
             HOSTS.mend(name)
+
+    def assert_nothing_left(self, output):
+        until = time.monotonic() + GIVE_UP_AFTER
+        while hosts.processes():
+            self.assertLess(time.monotonic(), until, f"{hosts.processes()}\n{output}")
+            time.sleep(0.05)
+
+    def test_an_mpirun_that_asks_notices_by_itself(self):
+        HOSTS.send_again(15)
+        config = self.write("forever.yaml", IMAGES)
+        asks = [word for name, value in (("time", 2), ("intvl", 1), ("probes", 2))
+                for word in ("--mca", f"oob_tcp_keepalive_{name}", str(value))]
+        process = self.start(
+            ["mpirun", "--allow-run-as-root", "-np", str(RANKS), *asks,
+             *self.command("train", config, "--threads", 1, "--set=train.uneven_batches=true",
+                           "--set=train.epochs=1000000", "--set=train.schedule=constant")],
+            cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while "epoch" not in (line := process.stdout.readline()):
+            self.assertTrue(line)
+        HOSTS.cut("host3")
+        self.addCleanup(HOSTS.mend, "host3")
+        output, _ = process.communicate(timeout=GIVE_UP_AFTER)
+        self.assertNotEqual(process.returncode, 0, output)
+        self.assertRegex(output, r"lost communication with a remote daemon(.|\n)* on node host3")
+        self.assert_nothing_left(output)
 
 
 if __name__ == "__main__":
