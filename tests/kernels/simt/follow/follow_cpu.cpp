@@ -92,6 +92,18 @@ void restart_with(std::uint64_t seed, int devices) {
   simt::clear_findings();
 }
 
+/// The first figure that differs.
+std::string first_difference(const Figures& figures, const Figures& expected) {
+  const auto differ = [](const std::vector<double>& one, const std::vector<double>& other) {
+    return std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin();
+  };
+  const auto count = static_cast<std::ptrdiff_t>(figures.losses.size());
+  const auto loss = differ(figures.losses, expected.losses);
+  const auto norm = differ(figures.gradient_norms, expected.gradient_norms);
+  if (std::min(loss, norm) == count) return "what evaluation measured";
+  return loss <= norm ? text("the loss of step ", loss + 1) : text("the gradient's norm in step ", norm + 1);
+}
+
 /// The runs of one configuration.
 class Comparison {
  public:
@@ -114,7 +126,8 @@ class Comparison {
       simt::clear_findings();
       if (!first_) compare(figures, how);
       for (const MeasuredRun& run : runs)
-        expect(run.figures == *first_, how, "the figures differ from the first run's on the GPU");
+        expect(run.figures == *first_, how,
+               text(first_difference(run.figures, *first_), " differs from the first run's on the GPU"));
     }
   }
 
