@@ -24,9 +24,11 @@ class LaunchConfigsTest(LaunchTest):
             settings = CALMER.get(name, {}) | {"train__uneven_batches": "true"}
             self.train(config, runs="alone", **settings)
             for ranks in (2, 3, 4, 8):
-                with self.subTest(f"{name} on {ranks} ranks"):
-                    self.launch(ranks, config, runs=f"ranks{ranks}", **settings)
-                    np.testing.assert_allclose(self.losses(f"ranks{ranks}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
+                for divided in ("false", "true"):
+                    with self.subTest(f"{name} on {ranks} ranks", divided=divided):
+                        runs = f"ranks{ranks}_{divided}"
+                        self.launch(ranks, config, runs=runs, train__shard_optimizer=divided, **settings)
+                        np.testing.assert_allclose(self.losses(f"{runs}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
 
     def test_accumulated_batches_follow_one_process(self):
         for name, path in CONFIGS.items():
@@ -38,23 +40,14 @@ class LaunchConfigsTest(LaunchTest):
                     self.launch(2, config, runs=divided, train__shard_optimizer=divided, **settings)
                     np.testing.assert_allclose(self.losses(f"{divided}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
 
-    def test_divided_state_follows_one_process(self):
-        for name, path in CONFIGS.items():
-            config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=8))
-            settings = CALMER.get(name, {}) | {"train__uneven_batches": "true"}
-            self.train(config, runs="alone", **settings)
-            for ranks in (2, 3, 4, 8):
-                with self.subTest(f"{name} on {ranks} ranks"):
-                    self.launch(ranks, config, runs=f"ranks{ranks}", train__shard_optimizer="true", **settings)
-                    np.testing.assert_allclose(self.losses(f"ranks{ranks}/{name}"), self.losses(f"alone/{name}"), rtol=1e-5)
-
-    def assert_same_bits(self, config, name, **settings):
-        settings |= {"deterministic": "ranks", "train__virtual_shards": 4}
-        self.train(config, runs="alone", **settings)
-        alone = read_checkpoint(self.path(f"alone/{name}/checkpoints/last.h5"))
+    def assert_same_bits(self, config, name, divided):
+        settings = {"deterministic": "ranks", "train__virtual_shards": 4, "train__shard_optimizer": divided}
+        run = {ranks: f"{ranks}_{divided}" for ranks in (1, 2, 4)}
+        self.train(config, runs=run[1], **settings)
+        alone = read_checkpoint(self.path(f"{run[1]}/{name}/checkpoints/last.h5"))
         for ranks in (2, 4):
-            self.launch(ranks, config, runs=f"bits{ranks}", **settings)
-            other = read_checkpoint(self.path(f"bits{ranks}/{name}/checkpoints/last.h5"))
+            self.launch(ranks, config, runs=run[ranks], **settings)
+            other = read_checkpoint(self.path(f"{run[ranks]}/{name}/checkpoints/last.h5"))
             self.assertEqual(alone.keys(), other.keys())
             for entry, value in alone.items():
                 if not entry.startswith("progress"):
@@ -64,14 +57,14 @@ class LaunchConfigsTest(LaunchTest):
         for name, path in CONFIGS.items():
             with self.subTest(name):
                 config = self.write(name + ".yaml", reduced(path, self.directory, max_steps=STEPS, batch_size=8))
-                self.assert_same_bits(config, name)
-                self.assert_same_bits(config, name, train__shard_optimizer="true")
+                for divided in ("false", "true"):
+                    self.assert_same_bits(config, name, divided)
 
     def test_a_hundred_deterministic_steps(self):
         for name in ("iris_mlp", "mnist_cnn"):
             with self.subTest(name):
                 config = self.write(name + ".yaml", reduced(CONFIGS[name], self.directory, max_steps=100, epochs=25, batch_size=8))
-                self.assert_same_bits(config, name)
+                self.assert_same_bits(config, name, "false")
 
     def test_ranks_that_do_not_divide_the_shards_are_a_mistake(self):
         config = self.write("run.yaml", reduced(CONFIGS["iris_mlp"], self.directory, batch_size=6))
