@@ -47,19 +47,6 @@ class FaultTest(LaunchTest):
     def start(self, command, **options):
         return subprocess.Popen(command, env={**os.environ, "OF_THIS_TEST": self.directory}, **options)
 
-    def running(self):
-        """The processes of this test, with the rank of those that are one."""
-        found = {}
-        for process in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{process}/environ", encoding="utf-8", errors="replace") as file:
-                    variables = dict(entry.split("=", 1) for entry in file.read().split("\0") if "=" in entry)
-            except OSError:
-                continue
-            if variables.get("OF_THIS_TEST") == self.directory:
-                found[int(process)] = variables.get("OMPI_COMM_WORLD_RANK")
-        return found
-
     def wait_for_ranks(self, process):
         until = time.monotonic() + GIVE_UP_AFTER
         while len(ranks := {int(rank): number for number, rank in self.running().items() if rank is not None}) < self.ranks:

@@ -114,6 +114,19 @@ class LaunchTest(RunTest):
         return self.slipway("launch", "--devices", ranks, config, "--runs", runs, "--threads", 1, *arguments, *assignments,
                             status=status)
 
+    def running(self):
+        """The processes that OF_THIS_TEST in their environment marks as this test's, with the rank of those that are one."""
+        found = {}
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/environ", encoding="utf-8", errors="replace") as file:
+                    variables = dict(entry.split("=", 1) for entry in file.read().split("\0") if "=" in entry)
+            except OSError:
+                continue
+            if variables.get("OF_THIS_TEST") == self.directory:
+                found[int(process)] = variables.get("OMPI_COMM_WORLD_RANK")
+        return found
+
 
 def threads(arguments):
     return [] if "--threads" in arguments else ["--threads", 1]

@@ -172,16 +172,7 @@ class EndTest(LaunchTest):
 
     def processes(self):
         """The processes of this test's run by rank."""
-        found = {}
-        for process in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{process}/environ", encoding="utf-8", errors="replace") as file:
-                    variables = dict(entry.split("=", 1) for entry in file.read().split("\0") if "=" in entry)
-            except OSError:
-                continue
-            if variables.get("OF_THIS_TEST") == self.directory and "OMPI_COMM_WORLD_RANK" in variables:
-                found[int(variables["OMPI_COMM_WORLD_RANK"])] = int(process)
-        return found
+        return {int(rank): process for process, rank in self.running().items() if rank is not None}
 
     def test_a_signal_finishes_the_step_on_all(self):
         config = self.write("run.yaml", TABLE)
