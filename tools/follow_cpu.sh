@@ -10,10 +10,10 @@ usage: tools/follow_cpu.sh [--ranks] [--checked]
 Trains every configuration of the project, at reduced size, for ten steps on the CPU and on a simulated GPU: in each
 precision, with the libraries for products and convolutions and with Slipway's own kernels, captured and not captured, in ten
 orders of streams, blocks and threads. Losses must follow the CPU's, all orders give the same bits, and the simulator find no
-mistake. Takes about half an hour on two cores; continuous integration runs a part of it (the tests `simulated.*`).
+mistake. Takes hours on two cores; continuous integration runs a part of it (the tests `simulated.*`).
 
   --ranks     instead on 1, 2, 3, 4 and 8 ranks with a simulated GPU each, batches accumulated or not, the optimizer's state
-              divided or not; takes an hour
+              divided or not; takes hours as well
   --checked   every access of the kernels is checked; takes hours
 TXT
 }
