@@ -58,8 +58,8 @@ A row is one kernel in one call of a kernel slot with typical sizes, in float32 
 | banks | steps in which shared memory serves a warp, over those without conflicts | 1.00 |
 | idle | lanes that do nothing while others of their warp access memory | |
 
-(a): arithmetic limits the call, not memory; the targets of memory don't apply. Nor do they to kernels that move less than a
-twentieth of what their call moves.
+(a): arithmetic limits the call, not memory; (b): the kernel moves less than 4 KiB in all, so that its launch limits it, not
+memory. The targets of memory apply to neither, nor to kernels that move less than a twentieth of what their call moves.
 
 TXT
   build-simulated-checked/slipway bench kernels --ptxas build-ptxas/ptxas.log

@@ -46,16 +46,21 @@ std::string resource_cells(const KernelTraffic& kernel, const ResourceTable& res
   return text(" ", own.registers, " | ", own.spilled_bytes, " | ", own.static_shared_bytes, dynamic, " |");
 }
 
+/// Why the targets of memory don't apply to a kernel, if that is so whatever else its case moves.
+std::string exemption(const CaseCounts& counts, const KernelTraffic& kernel) {
+  if (counts.operations > 0) return " (a)";
+  return kernel.moved_bytes() < kFewBytes ? " (b)" : "";
+}
+
 void write_row(std::ostream& out, const CaseCounts& counts, const KernelTraffic& kernel,
                const ResourceTable& resources) {
   const bool first = &kernel == &counts.kernels.front();
-  const bool bound_by_memory = counts.operations == 0;
   const std::string call = first ? fixed(ratio(moved_bytes(counts), counts.least_bytes), 2) : "";
   out << "| " << (first ? text(counts.what.slot, counts.what.what.empty() ? "" : ": ", counts.what.what) : "")
       << " | " << short_name(kernel.kernel) << (misses(counts, kernel) ? " \\*" : "") << " | "
       << kernel.block_threads << " |" << resource_cells(kernel, resources) << ' '
-      << fixed(ratio(kernel.moved_bytes(), kernel.distinct_bytes()), 2) << (bound_by_memory ? "" : " (a)")
-      << " | " << call << " | " << percent(kernel.sector_use()) << " | "
+      << fixed(ratio(kernel.moved_bytes(), kernel.distinct_bytes()), 2) << exemption(counts, kernel) << " | "
+      << call << " | " << percent(kernel.sector_use()) << " | "
       << (kernel.bank_steps ? fixed(kernel.bank_ways(), 2) : "-") << " | " << percent(kernel.divergence())
       << " |\n";
 }
@@ -119,7 +124,9 @@ CaseCounts count_case(const Stream& stream, KernelMeter& meter, const KernelCase
 bool misses(const CaseCounts& counts, const KernelTraffic& kernel) {
   if (kernel.bank_ways() > KernelTargets::kBankWays) return true;
   constexpr std::uint64_t kSmallShare = 20;
-  if (counts.operations > 0 || kernel.moved_bytes() * kSmallShare < moved_bytes(counts)) return false;
+  if (!exemption(counts, kernel).empty() || kernel.moved_bytes() * kSmallShare < moved_bytes(counts)) {
+    return false;
+  }
   return ratio(kernel.moved_bytes(), kernel.distinct_bytes()) > KernelTargets::kMoved ||
          kernel.sector_use() < KernelTargets::kSectorUse;
 }

@@ -26,6 +26,8 @@ struct KernelTargets {
   static constexpr double kSectorUse = 0.95;  // the same
   static constexpr double kBankWays = 1;
 };
+/// A kernel that moves fewer bytes in all is over before memory could limit it: its launch does.
+inline constexpr std::uint64_t kFewBytes = 4096;
 /// Whether a kernel of the case misses one. Of how it moves memory only those are judged that memory limits
 /// and that move more than a twentieth of what the case moves.
 bool misses(const CaseCounts& counts, const KernelTraffic& kernel);

@@ -57,12 +57,31 @@ TEST(KernelCounts, MemoryIsNotJudgedWhereArithmeticLimits) {
 }
 
 TEST(KernelCounts, NorOfAKernelThatMovesLittle) {
-  KernelTraffic small = spotless("finish");
-  small.moved_sectors = 40;
+  KernelTraffic large = spotless("rows"), small = spotless("finish");
+  large.moved_sectors = large.sectors = 4000;
+  large.distinct_bytes_read = 112000;
+  small.moved_sectors = 200;
   small.distinct_bytes_read = small.distinct_bytes_written = 8;
-  CaseCounts counts = counts_of(spotless("rows"));
+  CaseCounts counts = counts_of(large);
   counts.kernels.push_back(small);
   EXPECT_FALSE(misses(counts, counts.kernels.back()));
+  counts.kernels.back().moved_sectors = 300;
+  EXPECT_TRUE(misses(counts, counts.kernels.back()));
+}
+
+TEST(KernelCounts, NorOfOneThatItsLaunchLimits) {
+  KernelTraffic kernel = spotless("adjust");
+  kernel.distinct_bytes_read = kernel.distinct_bytes_written = 8;
+  kernel.moved_sectors = 127;
+  EXPECT_FALSE(misses(counts_of(kernel), kernel));
+  EXPECT_NE(printed(counts_of(kernel), {}).find("| 254.00 (b) |"), std::string::npos);
+  kernel.bank_steps = 11;
+  EXPECT_TRUE(misses(counts_of(kernel), kernel));
+  kernel = spotless("adjust");
+  kernel.distinct_bytes_read = kernel.distinct_bytes_written = 8;
+  kernel.moved_sectors = 128;
+  EXPECT_TRUE(misses(counts_of(kernel), kernel));
+  EXPECT_EQ(printed(counts_of(kernel), {}).find("(b)"), std::string::npos);
 }
 
 TEST(KernelCounts, ATableWithWhatWasCompiled) {

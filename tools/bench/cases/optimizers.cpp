@@ -79,8 +79,7 @@ auto run_clip_factor(CaseArrays& arrays, DType dtype) {
 }
 
 KernelCase loss_scale_case() {
-  return {"loss_scale", "",
-          [](CaseArrays& arrays) {
+  return {"loss_scale", "", [](CaseArrays& arrays) {
             return [&arrays, args = LossScaleArgs{.gradient_scale = arrays.number(1.0f),
                                                   .scale = arrays.number(65536.0f),
                                                   .good_steps = arrays.number<std::int64_t>(3),
@@ -90,8 +89,7 @@ KernelCase loss_scale_case() {
                                                   .interval = 2000}] {
               loss_scale_kernel(arrays.stream(), args);
             };
-          },
-          "One thread keeps four numbers, each in a sector of its own."};
+          }};
 }
 
 const KernelCases registered({in_both_types("sgd", "momentum, 16 segments", run_sgd),
