@@ -23,7 +23,9 @@ Tensor Variables::zeros(const ValueType& type) const {
 }
 
 void Variables::insert(const VariableSpec& spec, Tensor memory) {
-  if (spec.initialize) {
+  if (spec.initialize && memory.device().is_host() && memory.type().is_row_major()) {
+    spec.initialize(memory);
+  } else if (spec.initialize) {
     const Tensor host(spec.dtype, spec.shape);
     spec.initialize(host);
     copy_elements(host, memory);
