@@ -35,4 +35,8 @@ class Deadline {
   std::thread thread_;  // the last: it uses the others
 };
 
+/// Ends this process where a call that waits for all ranks, named by `call`, does not return in time, on
+/// which the launcher ends the others.
+Deadline exit_unless_ranks_come(std::chrono::milliseconds timeout, const char* call);
+
 }  // namespace slipway

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
-#include <iostream>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -122,18 +121,8 @@ class MpiCommunicator final : public Communicator {
   std::thread driver_;
 };
 
-/// Ends this process where MPI does not return, on which the launcher ends the others.
-Deadline within(std::chrono::milliseconds timeout, const char* call) {
-  return Deadline(timeout, [=] {
-    std::cerr << text("slipway: in ", call, ": waited ", std::chrono::duration<double>(timeout).count(),
-                      " s for the other ranks\n")
-              << std::flush;
-    std::_Exit(1);
-  });
-}
-
 MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) {
-  const Deadline deadline = within(options_.timeout, "MPI_Init_thread");
+  const Deadline deadline = exit_unless_ranks_come(options_.timeout, "MPI_Init_thread");
   const std::unique_lock lock(mpi_mutex());
   int initialized = 0, provided = 0;
   MPI_Initialized(&initialized);
@@ -161,7 +150,7 @@ MpiCommunicator::~MpiCommunicator() {
   started_.notify_all();
   driver_.join();
   if (failed_ || std::uncaught_exceptions() > 0) return;
-  const Deadline deadline = within(options_.timeout, "MPI_Finalize");
+  const Deadline deadline = exit_unless_ranks_come(options_.timeout, "MPI_Finalize");
   algorithm_.reset();
   MPI_Op_free(&bfloat16_sum_);
   MPI_Comm_free(&roll_call_);

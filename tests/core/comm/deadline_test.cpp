@@ -23,5 +23,15 @@ TEST(Deadline, DoesNotCallWhenItIsMet) {
   EXPECT_FALSE(missed);
 }
 
+TEST(Deadline, EndsAProcessThatWaitsForRanks) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const Deadline deadline = exit_unless_ranks_come(1ms, "MPI_Init");
+        std::promise<void>().get_future().wait();
+      },
+      testing::ExitedWithCode(1), "slipway: in MPI_Init: waited 0.001 s for the other ranks");
+}
+
 }  // namespace
 }  // namespace slipway

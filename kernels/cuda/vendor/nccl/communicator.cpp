@@ -2,6 +2,8 @@
 #include <nccl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <map>
@@ -10,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/comm/deadline.h"
 #include "core/tensor/event.h"
 #include "kernels/cuda/host_wait.h"
 #include "kernels/cuda/vendor/ranks.h"
@@ -111,7 +114,12 @@ NcclCommunicator::NcclCommunicator(Device device, const RankConnection& connecti
   require(cudaSetDevice(device.index) == cudaSuccess, to_string(device), ": cudaSetDevice failed");
   guard_.emplace(device, [this](std::chrono::steady_clock::duration waited) { check_wait(waited); });
   ncclComm_t ranks = nullptr;
-  const ncclResult_t result = ncclCommInitRank(&ranks, host_.size(), id, host_.rank());
+  const ncclResult_t result = [&] {
+    // Connecting takes a second or two, however little an exchange may take.
+    const auto timeout = std::max<std::chrono::milliseconds>(timeout_, std::chrono::seconds(10));
+    const Deadline deadline = exit_unless_ranks_come(timeout, "ncclCommInitRank");
+    return ncclCommInitRank(&ranks, host_.size(), id, host_.rank());
+  }();
   const std::lock_guard lock(mutex_);
   check(result, "ncclCommInitRank", "the start");
   ranks_ = ranks;
