@@ -6,6 +6,11 @@
 namespace slipway::cuda {
 namespace {
 
+/// Elements of an access: so many that their scales, which may be wider, are one access, too. Neighbours then
+/// read scales side by side.
+template <class T>
+constexpr int kAccess = kPackSize<AccumulatorOf<T>>;
+
 template <int kWidth, class E>
 __device__ Pack<E, kWidth> load_or_fill(const E* from, std::int64_t column, E missing) {
   if (from) return load_pack<kWidth>(from + column);
@@ -115,84 +120,64 @@ struct Backward {
   const A* scale;   // or null
   const T* dx_too;  // or null
   T* dx;
-  A* partial;  // [chunks, 2, width], a row as ColumnPlaces has it
+  A* partial;  // [chunks, 2, width]
   std::int64_t chunk_rows;
-};
-
-/// Where the sums of columns lie in memory: packs of up to 16 bytes, first the first of each thread's pack of
-/// columns, so that neighbours write side by side.
-template <class A, int kWidth>
-struct ColumnPlaces {
-  static constexpr int kStored = kWidth < kPackSize<A> ? kWidth : kPackSize<A>;
-  std::int64_t width;
-
-  __device__ std::int64_t operator()(std::int64_t column) const {
-    const std::int64_t pack = column / kWidth, k = column % kWidth;
-    return (k / kStored * (width / kWidth) + pack) * kStored + k % kStored;
-  }
 };
 
 /// What a thread adds to dscale and dshift of its columns: in registers, or in memory where rows are not
 /// kept.
 template <class A, int kWidth, int kPacks>
 class ColumnSums {
-  using Places = ColumnPlaces<A, kWidth>;
-
  public:
-  using Stored = Pack<A, Places::kStored>;
   __device__ ColumnSums(A* partial, std::int64_t width)
       : scale_(partial), shift_(partial + width), width_(width) {
     if constexpr (kPacks == 0) {
       for_each_pack<kWidth, 0>(width, [&](int, std::int64_t column) {
-        for (int k = 0; k < kWidth; ++k) scale_[place(column + k)] = shift_[place(column + k)] = A(0);
+        for (int k = 0; k < kWidth; ++k) scale_[column + k] = shift_[column + k] = A(0);
       });
     }
   }
   __device__ void add(int p, std::int64_t column, int k, A scale, A shift) {
     if constexpr (kPacks == 0) {
-      scale_[place(column + k)] += scale;
-      shift_[place(column + k)] += shift;
+      scale_[column + k] += scale;
+      shift_[column + k] += shift;
     } else {
       scales_[p * kWidth + k] += scale;
       shifts_[p * kWidth + k] += shift;
     }
   }
-  /// Adds up the teams of the block in their order; `shared` holds a Stored for each thread.
-  __device__ void finish(Stored* shared) const {
+  /// Adds up the teams of the block in their order; `shared` holds a pack for each thread.
+  __device__ void finish(Pack<A, kWidth>* shared) const {
     if constexpr (kPacks > 0) {
 #pragma unroll
       for (int p = 0; p < kPacks; ++p) {
-#pragma unroll
-        for (int k = 0; k < kWidth; k += Places::kStored) {
-          const std::int64_t column = (std::int64_t{p} * blockDim.x + threadIdx.x) * kWidth + k;
-          store(sum_teams(scales_ + p * kWidth + k, shared), scale_, column);
-          store(sum_teams(shifts_ + p * kWidth + k, shared), shift_, column);
-        }
+        const std::int64_t column = (std::int64_t{p} * blockDim.x + threadIdx.x) * kWidth;
+        store(sum_teams(scales_ + p * kWidth, shared), scale_, column);
+        store(sum_teams(shifts_ + p * kWidth, shared), shift_, column);
       }
     }
   }
 
  private:
   /// For the first team.
-  __device__ static Stored sum_teams(const A* sums, Stored* shared) {
-    Stored sum;
+  __device__ static Pack<A, kWidth> sum_teams(const A* sums, Pack<A, kWidth>* shared) {
+    Pack<A, kWidth> sum;
 #pragma unroll
-    for (int k = 0; k < Places::kStored; ++k) sum.values[k] = sums[k];
+    for (int k = 0; k < kWidth; ++k) sum.values[k] = sums[k];
     if (blockDim.y == 1) return sum;
     shared[threadIdx.y * blockDim.x + threadIdx.x] = sum;
     __syncthreads();
     for (unsigned team = 1; threadIdx.y == 0 && team < blockDim.y; ++team) {
-      const Stored other = shared[team * blockDim.x + threadIdx.x];
+      const Pack<A, kWidth> other = shared[team * blockDim.x + threadIdx.x];
 #pragma unroll
-      for (int k = 0; k < Places::kStored; ++k) sum.values[k] += other.values[k];
+      for (int k = 0; k < kWidth; ++k) sum.values[k] += other.values[k];
     }
     __syncthreads();
     return sum;
   }
-  __device__ void store(const Stored& sum, A* to, std::int64_t column) const {
-    if (threadIdx.y == 0 && column < width_) store_pack(to + place(column), sum);
+  __device__ void store(const Pack<A, kWidth>& sum, A* to, std::int64_t column) const {
+    if (threadIdx.y == 0 && column < width_) store_pack(to + column, sum);
   }
-  __device__ std::int64_t place(std::int64_t column) const { return Places{width_}(column); }
 
   A *scale_, *shift_;
   std::int64_t width_;
@@ -205,10 +190,9 @@ template <class T, int kWidth, int kPacks>
 __global__ void __launch_bounds__(kMostTeamThreads)
     backward_rows(const RowLoop loop, const Backward<T> args) {
   using A = AccumulatorOf<T>;
-  using Columns = ColumnSums<A, kWidth, kPacks>;
   __shared__ SumPair<A> shared[kMostWarps];
-  __shared__ typename Columns::Stored of_teams[kPacks > 0 ? kMostTeamThreads : 1];
-  Columns columns(args.partial + blockIdx.x * 2 * loop.width, loop.width);
+  __shared__ Pack<A, kWidth> of_teams[kPacks > 0 ? kMostTeamThreads : 1];
+  ColumnSums<A, kWidth, kPacks> columns(args.partial + blockIdx.x * 2 * loop.width, loop.width);
   const std::int64_t first = blockIdx.x * args.chunk_rows;
   const std::int64_t end =
       min(static_cast<long long>(loop.rows), static_cast<long long>(first + args.chunk_rows));
@@ -251,15 +235,13 @@ __global__ void __launch_bounds__(kMostTeamThreads)
 }
 
 /// dscale and dshift: the sums of the chunks, in their order.
-template <class A, int kWidth>
+template <class A>
 __global__ void __launch_bounds__(kBlockThreads)
     sum_chunks(const A* partial, const std::int64_t chunks, const std::int64_t width, A* dscale, A* dshift) {
   for (std::int64_t i = grid_thread(); i < 2 * width; i += grid_threads()) {
-    const std::int64_t row = i < width ? 0 : 1, column = i - row * width;
-    const std::int64_t place = row * width + ColumnPlaces<A, kWidth>{width}(column);
     A sum = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * 2 * width + place];
-    (row == 0 ? dscale : dshift)[column] = sum;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * 2 * width + i];
+    (i < width ? dscale[i] : dshift[i - width]) = sum;
   }
 }
 
@@ -277,8 +259,10 @@ void forward(const Stream& stream, const LayerNormArgs& args) {
                           .sum = static_cast<T*>(args.sum)};
     const RowLoop loop{args.rows, args.width};
     const bool aligned =
-        aligned_for_packs(kPackSize<T>, rows.x, rows.scale, rows.shift, rows.y, rows.residual, rows.sum);
-    visit_rows<T>(loop, aligned, [&]<int kWidth, int kPacks>(const RowTeams& teams) {
+        aligned_for_packs(kAccess<T>, rows.x, rows.scale, rows.shift, rows.y, rows.residual, rows.sum);
+    constexpr int kPacksOfRow =
+        sizeof(T) == 2 ? 2 : 4;  // besides them a thread has the scales and shifts of each
+    visit_rows<T, kPacksOfRow, kAccess<T>>(loop, aligned, [&]<int kWidth, int kPacks>(const RowTeams& teams) {
       launch(stream, teams.shape(), normalize_rows<T, kWidth, kPacks>, loop, rows);
     });
   });
@@ -299,13 +283,13 @@ void backward(const Stream& stream, const LayerNormGradientArgs& args) {
                            .chunk_rows = (args.rows + chunks - 1) / chunks};
     const RowLoop loop{args.rows, args.width};
     const bool aligned =
-        aligned_for_packs(kPackSize<T>, rows.dy, rows.x, rows.scale, rows.dx_too, rows.dx, rows.partial);
+        aligned_for_packs(kAccess<T>, rows.dy, rows.x, rows.scale, rows.dx_too, rows.dx, rows.partial);
     constexpr int kPacksOfRow =
         sizeof(T) == 8 ? 1 : 2;  // besides them a thread keeps the sums of its columns
-    visit_rows<T, kPacksOfRow>(loop, aligned, [&]<int kWidth, int kPacks>(RowTeams teams) {
+    visit_rows<T, kPacksOfRow, kAccess<T>>(loop, aligned, [&]<int kWidth, int kPacks>(RowTeams teams) {
       if (kPacks == 0) teams.teams = 1;
       launch(stream, teams.shape(chunks), backward_rows<T, kWidth, kPacks>, loop, rows);
-      launch(stream, elementwise_shape(stream, 2 * args.width), sum_chunks<A, kWidth>,
+      launch(stream, elementwise_shape(stream, 2 * args.width), sum_chunks<A>,
              static_cast<const A*>(rows.partial), chunks, args.width, static_cast<A*>(args.dscale),
              static_cast<A*>(args.dshift));
     });

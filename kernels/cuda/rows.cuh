@@ -91,18 +91,18 @@ struct RowTeams {
 };
 
 /// Calls body.template operator()<kWidth, kPacks>(teams): packs where rows start and end with them; rows kept
-/// in registers, kMostPacks packs a thread, where they fit.
-template <class T, int kMostPacks = 4, class Body>
+/// in registers, up to 16 * kMostPacks bytes a thread, where they fit. kWidth is the elements of an access.
+template <class T, int kMostPacks = 4, int kWidth = kPackSize<T>, class Body>
 void visit_rows(const RowLoop& loop, bool aligned, Body&& body) {
-  constexpr int kWidth = kPackSize<T>;
   if (aligned && loop.width % kWidth == 0) {
-    const RowTeams teams(loop, kWidth, kMostPacks);
+    // Threads take as many bytes each, whatever they ask for at once.
+    const RowTeams teams(loop, kPackSize<T>, kMostPacks);
     if (teams.kept)
-      body.template operator()<kWidth, kMostPacks>(teams);
+      body.template operator()<kWidth, kMostPacks * kPackSize<T> / kWidth>(teams);
     else
       body.template operator()<kWidth, 0>(teams);
   } else {
-    constexpr int kMostElements = std::min(8, kMostPacks * kWidth);
+    constexpr int kMostElements = std::min(8, kMostPacks * kPackSize<T>);
     const RowTeams teams(loop, 1, kMostElements);
     if (teams.kept)
       body.template operator()<1, kMostElements>(teams);

@@ -13,9 +13,10 @@ struct Rows {
   std::int64_t rows, width;
   std::int64_t elements() const { return rows * width; }
 };
-/// Rows of one warp and of several, whole packs or not, and too long to be kept; one chunk and many.
-constexpr Rows kRows[] = {{0, 8},    {1, 1},    {5, 31},   {17, 64},   {100, 33},
-                          {64, 768}, {9, 1031}, {3, 4099}, {2, 20000}, {2100, 16}};
+/// Rows of one warp and of several, whole packs or not, the longest that are kept and longer; one chunk and
+/// many.
+constexpr Rows kRows[] = {{0, 8},    {1, 1},    {5, 31},   {17, 64},  {5, 36},    {100, 33}, {64, 768},
+                          {9, 1031}, {3, 4099}, {1, 8192}, {1, 8196}, {2, 20000}, {2100, 16}};
 
 TEST(CudaLayerNorm, Forward) {
   for (const Rows& r : kRows) {
