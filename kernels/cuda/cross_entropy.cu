@@ -166,9 +166,12 @@ __global__ void __launch_bounds__(kBlockThreads)
     const Position<T> position(problem, all, problem.labels[i]);
     const T* x = problem.x + start;
     OnlineSoftmax<A> state = OnlineSoftmax<A>::empty();
-    for (std::int64_t c = 0; c < problem.classes; ++c) state.add(to_accumulator(x[c * inner]));
-    const A at_label = problem.in_range(position.label) ? to_accumulator(x[position.label * inner]) : A(0);
-    A smooth = 0;
+    A at_label = 0, smooth = 0;
+    for (std::int64_t c = 0; c < problem.classes; ++c) {
+      const A value = to_accumulator(x[c * inner]);
+      state.add(value);
+      if (c == position.label) at_label = value;
+    }
     if (problem.dx || smooths) {
       for (std::int64_t c = 0; c < problem.classes; ++c) {
         const A value = to_accumulator(x[c * inner]), weight = smooths ? problem.weight(c) : A(0);

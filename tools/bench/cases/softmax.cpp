@@ -16,10 +16,7 @@ struct Sizes {
   std::int64_t elements() const { return outer * axis * inner; }
 };
 
-constexpr const char* kTwice =
-    "Rows that are too long for registers, and the lines of a cross-entropy, are read again for the results; "
-    "of a "
-    "line the logit of its label by itself.";
+constexpr const char* kTwice = "Rows that are too long for registers are read again for the results.";
 
 std::vector<KernelCase> forward_cases(const Sizes& sizes) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
