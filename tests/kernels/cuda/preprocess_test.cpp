@@ -75,6 +75,7 @@ TEST(CudaOneHotColumns, ExpandsColumns) {
 
 struct Images {
   std::int64_t samples, channels, height, width, result_height, result_width;
+  std::int64_t begin = 0;  // pixels before the first
 };
 
 /// Two regions a sample, of which the kernel takes the second. Within the image where they are resampled,
@@ -117,12 +118,12 @@ void expect_same_regions(const Images& images, bool resamples, DType type, const
                        .resamples = resamples};
   const std::int64_t planes = images.samples * images.channels;
   expect_agreement(
-      {reads(random_integers(planes * images.height * images.width, 1, 0, 255)).as(type),
+      {reads(random_integers(images.begin + planes * images.height * images.width, 1, 0, 255)).as(type),
        reads(draw_regions(images, resamples)).as(DType::int32),
        writes(planes * images.result_height * images.result_width).as(type),
        scratch(args.scratch_numbers(), DType::int32)},
       [&](const Stream& stream, DType, const KernelPointers& p) {
-        args.x = p[0];
+        args.x = p.as<std::byte>(0) + static_cast<std::size_t>(images.begin) * size_of(type);
         args.regions = p.as<ImageRegion>(1) + 1;
         args.y = p[2];
         args.scratch = p.as<std::int32_t>(3);
@@ -136,18 +137,30 @@ TEST(CudaTakeRegions, CopiesMirroredAndWithZerosAround) {
     for (const Images& images :
          {Images{0, 3, 5, 5, 4, 4}, Images{3, 1, 1, 1, 1, 1}, Images{4, 3, 31, 33, 31, 33},
           Images{2, 1, 33, 31, 33, 31}, Images{5, 3, 32, 32, 32, 32}, Images{3, 2, 17, 31, 20, 36},
-          Images{9, 1, 7, 3, 5, 8}, Images{40, 3, 33, 30, 20, 28}}) {
+          Images{9, 1, 7, 3, 5, 8}, Images{40, 3, 33, 30, 20, 28}, Images{9, 1, 7, 5, 5, 8, 1},
+          Images{4, 1, 9, 6, 9, 12, 3}}) {
       expect_same_regions(images, false, type, {.epsilons = 0, .dtypes = {DType::float32}});
     }
   }
 }
 
+/// The last ones have tiles with more rows than are taken at once, and rows too long for shared memory.
 TEST(CudaTakeRegions, Resamples) {
   for (const Images& images :
-       {Images{0, 3, 5, 5, 4, 4}, Images{3, 1, 1, 1, 1, 1}, Images{4, 3, 31, 33, 17, 19},
-        Images{2, 1, 33, 31, 31, 33}, Images{3, 2, 4, 5, 31, 33}, Images{4, 1, 127, 65, 5, 3}}) {
+       {Images{0, 3, 5, 5, 4, 4}, Images{3, 1, 1, 1, 1, 1}, Images{4, 3, 31, 33, 17, 19, 1},
+        Images{2, 1, 33, 31, 31, 33}, Images{3, 2, 4, 5, 31, 33}, Images{2, 1, 40, 50, 33, 150, 5},
+        Images{4, 1, 127, 65, 5, 3}, Images{4, 1, 50, 700, 3, 9}, Images{4, 1, 3, 20000, 2, 7}}) {
     expect_same_regions(images, true, DType::float32,
                         {.epsilons = 8, .magnitude = 255, .dtypes = {DType::float32}});
+  }
+}
+
+/// Where no mean lies in the middle between two bytes, which a CPU that rounds products otherwise would tell.
+TEST(CudaTakeRegions, ResamplesBytes) {
+  for (const Images& images :
+       {Images{3, 1, 1, 1, 1, 1}, Images{4, 3, 31, 33, 17, 19, 1}, Images{2, 1, 33, 31, 31, 33},
+        Images{2, 1, 300, 310, 35, 131, 5}, Images{4, 1, 50, 700, 3, 9}, Images{4, 1, 3, 20000, 2, 7}}) {
+    expect_same_regions(images, true, DType::uint8, {.epsilons = 0, .dtypes = {DType::float32}});
   }
 }
 

@@ -50,9 +50,8 @@ struct RegionsCase {
   std::int64_t simulated, real;  // images
 };
 
-KernelCase regions_case(const std::string& what, const RegionsCase& c, const std::string& note = {}) {
-  return {"take_regions", text("uint8, ", what),
-          [=](CaseArrays& arrays) {
+KernelCase regions_case(const std::string& what, const RegionsCase& c) {
+  return {"take_regions", text("uint8, ", what), [=](CaseArrays& arrays) {
             const std::int64_t images = arrays.size(c.simulated, c.real), planes = 3 * images;
             const Tensor regions(DType::int32, Shape{images, ImageRegion::kNumbers});
             const std::span<std::int32_t> numbers = regions.as<std::int32_t>();
@@ -78,8 +77,7 @@ KernelCase regions_case(const std::string& what, const RegionsCase& c, const std
             args.y = arrays.out(DType::uint8, planes * c.result * c.result);
             args.scratch = static_cast<std::int32_t*>(arrays.scratch(DType::int32, args.scratch_numbers()));
             return [&arrays, args] { take_regions_kernel(arrays.stream(), args); };
-          },
-          note};
+          }};
 }
 
 /// A copy of `shape` out of memory whose axes lie in another order.
@@ -98,13 +96,9 @@ std::vector<KernelCase> permute_cases(const std::string& what, const Shape& shap
 const KernelCases registered(
     {{pixels_case(DType::float32), pixels_case(DType::bfloat16)},
      {regions_case("32x32 padded by 4, mirrored",
-                   {.side = 32, .result = 32, .region = 32, .space = 8, .simulated = 64, .real = 1 << 14},
-                   "Rows begin anywhere in a sector, so that 32 bytes of one lie in two."),
+                   {.side = 32, .result = 32, .region = 32, .space = 8, .simulated = 64, .real = 1 << 14}),
       regions_case("160x160 of 192x192 resampled to 128x128",
-                   {.side = 192, .result = 128, .region = 160, .space = 32, .simulated = 2, .real = 256},
-                   "Lanes read single bytes, tap by tap; the taps of neighbours overlap, which the cache "
-                   "serves, but for "
-                   "rows of the image at the border of two blocks, which both read.")},
+                   {.side = 192, .result = 128, .region = 160, .space = 32, .simulated = 2, .real = 256})},
      in_both_types("one_hot_columns", "8 columns to 32", run_one_hot),
      permute_cases("matrices [512, 128] transposed", Shape{4, 512, 128}, Dims{512 * 128, 1, 512}),
      permute_cases("middle axes exchanged, 64 inside", Shape{4, 16, 64, 64},
