@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kMostTeamThreads)
 /// counts[label, first of the greatest logits].
 template <class T>
 __global__ void __launch_bounds__(kMostTeamThreads)
-    count_predictions(const Logits<T> logits, std::int64_t* predicted, std::int64_t* counts) {
+    count_predictions(const Logits<T> logits, std::int64_t* counts) {
   using A = AccumulatorOf<T>;
   __shared__ Ranked<A> shared[kMostWarps];
   logits.loop().for_each([&](std::int64_t i, std::int64_t classes) {
@@ -94,8 +94,8 @@ __global__ void __launch_bounds__(kMostTeamThreads)
     }
     best = team_reduce(best, First(), shared);
     if (threadIdx.x != 0 || classes == 0) return;
-    predicted[i] = best.place;
-    if (logits.counts(logits.labels[i])) count(&counts[logits.labels[i] * classes + best.place], 1);
+    const std::int64_t label = logits.labels[i];
+    if (logits.counts(label)) count(&counts[label * classes + best.place], 1);
   });
 }
 
@@ -111,7 +111,7 @@ void confusion(const Stream& stream, const ConfusionArgs& args) {
   clear_counts(stream, args.counts, args.input.classes * args.input.classes);
   visit_float(args.input.dtype, "confusion", [&]<class T>() {
     const Logits<T> logits(args.input);
-    launch(stream, logits.teams().shape(), count_predictions<T>, logits, args.predicted, args.counts);
+    launch(stream, logits.teams().shape(), count_predictions<T>, logits, args.counts);
   });
 }
 

@@ -29,9 +29,10 @@ auto run_top_k(CaseArrays& arrays, DType dtype) {
 
 auto run_confusion(CaseArrays& arrays, DType dtype) {
   const LabelledLogits input = logits(arrays, dtype);
-  return [&arrays, args = ConfusionArgs{.input = input,
-                                        .predicted = counts(arrays, input.outer),
-                                        .counts = counts(arrays, kClasses * kClasses)}] {
+  return [&arrays, args = ConfusionArgs{
+                       .input = input,
+                       .predicted = static_cast<std::int64_t*>(arrays.scratch(DType::int64, input.outer)),
+                       .counts = counts(arrays, kClasses * kClasses)}] {
     confusion_kernel(arrays.stream(), args);
   };
 }
@@ -65,7 +66,9 @@ auto run_error_sums(CaseArrays& arrays, DType dtype) {
 }
 
 constexpr const char* kPredictions =
-    "Each row stores its prediction and adds to one of the counts, 8 bytes of a sector of 32 each.";
+    "Each row adds to one of the counts, 8 bytes of a sector of 32, wherever its label and its prediction "
+    "lie; "
+    "a single addition to each sector that is hit would come to more than 1.05, too.";
 
 const KernelCases registered({in_both_types("top_k_hits", "128 classes", run_top_k),
                               in_both_types("confusion", "128 classes", run_confusion, kPredictions),
