@@ -32,7 +32,10 @@ struct EmbeddingGradientArgs {
   std::int64_t width;
   std::int64_t count;
   std::int64_t padding;   // -1: none
-  std::int64_t* scratch;  // [rows + 1 + count]
+  std::int64_t* scratch;  // [scratch_numbers(rows, count)]
+
+  /// Where the lookups of each row end, and room to sort them.
+  static std::int64_t scratch_numbers(std::int64_t rows, std::int64_t count) { return rows + 1 + 2 * count; }
 };
 inline constinit KernelSlot<EmbeddingGradientArgs> embedding_backward{"embedding_backward"};
 

@@ -1,9 +1,11 @@
 #include "kernels/embedding.h"
 
+#include <bit>
 #include <limits>
 
-#include "kernels/cuda/block_reduce.cuh"
 #include "kernels/cuda/divisor.cuh"
+#include "kernels/cuda/key_sort.cuh"
+#include "kernels/cuda/rows.cuh"
 
 namespace slipway::cuda {
 namespace {
@@ -28,158 +30,87 @@ __global__ void __launch_bounds__(kBlockThreads)
   }
 }
 
-/// Positions by the row of the table that they look up: row r has order[ends[r - 1] .. ends[r]), in any
-/// order.
-template <class Id>
-struct Lookups {
-  const Id* ids;
-  std::int64_t count, rows, padding;
-  std::int64_t* ends;   // [rows + 1]
-  std::int64_t* order;  // [count]
+/// A lookup as one number: the row of the table, then the position, so that sorted ones stand in the order in
+/// which they are added up. What counts nowhere comes after all rows.
+struct LookupKey {
+  int position_bits;
 
-  __device__ bool counts(std::int64_t id) const { return id >= 0 && id < rows && id != padding; }
-  /// The number before this addition: integers, so the sum is the same in every order.
-  static __device__ std::int64_t add_one(std::int64_t* to) {
-    return static_cast<std::int64_t>(atomicAdd(reinterpret_cast<unsigned long long*>(to), 1ull));
+  __device__ std::uint64_t first_of(std::int64_t row) const {
+    return static_cast<std::uint64_t>(row) << position_bits;
+  }
+  __device__ std::int64_t position(std::uint64_t key) const {
+    return static_cast<std::int64_t>(key & (first_of(1) - 1));
   }
 };
 
 template <class Id>
-__global__ void __launch_bounds__(kBlockThreads) clear_counts(const Lookups<Id> lookups) {
-  for (std::int64_t i = grid_thread(); i <= lookups.rows; i += grid_threads()) lookups.ends[i] = 0;
-}
+struct KeyOfLookup {
+  LookupKey key;
+  const Id* ids;
+  std::int64_t rows, padding;
 
-template <class Id>
-__global__ void __launch_bounds__(kBlockThreads) count_lookups(const Lookups<Id> lookups) {
-  for (std::int64_t i = grid_thread(); i < lookups.count; i += grid_threads()) {
-    const std::int64_t id = lookups.ids[i];
-    if (lookups.counts(id)) Lookups<Id>::add_one(&lookups.ends[id + 1]);
+  __device__ std::uint64_t operator()(std::int64_t position) const {
+    const std::int64_t id = ids[position];
+    const bool counts = id >= 0 && id < rows && id != padding;
+    return key.first_of(counts ? id : rows) | static_cast<std::uint64_t>(position);
   }
-}
+};
 
-constexpr int kScanThreads = 512;
+/// Row r of the table has the sorted keys [ends[r - 1], ends[r]).
+struct Lookups {
+  LookupKey key;
+  const std::uint64_t* keys;
+  std::int64_t* ends;  // [rows]
+};
 
-/// The sum of the values of this lane and of those before it.
-__device__ std::int64_t sum_of_lanes_before(std::int64_t value, int lane) {
-#pragma unroll
-  for (int step = 1; step < kWarpThreads; step *= 2) {
-    const std::int64_t before = __shfl_up_sync(kAllLanes, value, step);
-    if (lane >= step) value += before;
-  }
-  return value;
-}
-
-/// One block: ends[r] becomes the number of lookups of all rows before r.
-template <class Id>
-__global__ void __launch_bounds__(kScanThreads) sum_counts(const Lookups<Id> lookups) {
-  constexpr int kWarps = kScanThreads / kWarpThreads;
-  __shared__ std::int64_t of_warps[kWarps];
-  const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarpThreads,
-            lane = thread % kWarpThreads;
-  std::int64_t before = 0;
-  for (std::int64_t first = 0; first <= lookups.rows; first += kScanThreads) {
-    const std::int64_t i = first + thread;
-    const std::int64_t sum = sum_of_lanes_before(i <= lookups.rows ? lookups.ends[i] : 0, lane);
-    if (lane == kWarpThreads - 1) of_warps[warp] = sum;
-    __syncthreads();
-    std::int64_t total = before + sum;
-    for (int w = 0; w < kWarps; ++w) {
-      if (w < warp) total += of_warps[w];
-      before += of_warps[w];
-    }
-    if (i <= lookups.rows) lookups.ends[i] = total;
-    __syncthreads();
-  }
-}
-
-/// Moves each row's begin to its end.
-template <class Id>
-__global__ void __launch_bounds__(kBlockThreads) place_lookups(const Lookups<Id> lookups) {
-  for (std::int64_t i = grid_thread(); i < lookups.count; i += grid_threads()) {
-    const std::int64_t id = lookups.ids[i];
-    if (lookups.counts(id)) lookups.order[Lookups<Id>::add_one(&lookups.ends[id])] = i;
-  }
-}
-
-constexpr int kListed = 1024;  // lookups of a row that a block sorts
-
-/// Adds the rows of dy at `places` to this thread's columns, in their order.
-template <int kWidth, class T>
-__device__ void add_rows(const std::int64_t* places, int count, const T* dy, std::int64_t width,
-                         std::int64_t column, AccumulatorOf<T> (&sums)[kWidth]) {
-  for (int i = 0; i < count; ++i) {
-    const Pack<T, kWidth> pack = load_pack<kWidth>(dy + places[i] * width + column);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) sums[k] += to_accumulator(pack.values[k]);
-  }
-}
-
-/// Lists which of the positions from `first` on, one a thread of the block, look up `row`; gives their
-/// number.
-template <class Id>
-__device__ int list_lookups(const Lookups<Id>& lookups, std::int64_t row, std::int64_t first,
-                            std::int64_t* list, int* found_by_warp) {
-  const int warp = static_cast<int>(threadIdx.x) / kWarpThreads,
-            lane = static_cast<int>(threadIdx.x) % kWarpThreads;
-  const std::int64_t position = first + threadIdx.x;
-  const bool found = position < lookups.count && lookups.ids[position] == row;
-  const unsigned lanes = __ballot_sync(kAllLanes, found);
-  if (lane == 0) found_by_warp[warp] = __popc(lanes);
-  __syncthreads();
-  int before = __popc(lanes & ((1u << lane) - 1)), all = 0;
-  for (int w = 0; w < kBlockThreads / kWarpThreads; ++w) {
-    if (w < warp) before += found_by_warp[w];
-    all += found_by_warp[w];
-  }
-  if (found) list[before] = position;
-  __syncthreads();
-  return all;
-}
-
-/// A block a row of the table: finds its lookups in the order of i, and adds up their gradients.
-template <int kWidth, class T, class Id>
+/// A thread a row.
 __global__ void __launch_bounds__(kBlockThreads)
-    sum_lookups(const Lookups<Id> lookups, const std::int64_t width, const T* dy, T* dtable) {
-  using A = AccumulatorOf<T>;
-  __shared__ std::int64_t places[kListed], sorted[kListed];
-  __shared__ int found_by_warp[kBlockThreads / kWarpThreads];
-  const int thread = static_cast<int>(threadIdx.x);
-  for (std::int64_t row = blockIdx.x; row < lookups.rows; row += gridDim.x) {
-    const std::int64_t begin = row > 0 ? lookups.ends[row - 1] : 0, count = lookups.ends[row] - begin;
-    const bool listed = count <= kListed;
-    if (listed && count > 0) {
-      for (int i = thread; i < count; i += kBlockThreads) places[i] = lookups.order[begin + i];
-      __syncthreads();
-      for (int i = thread; i < count; i += kBlockThreads) {
-        int rank = 0;
-        for (int k = 0; k < count; ++k) rank += places[k] < places[i] ? 1 : 0;
-        sorted[rank] = places[i];
-      }
-      __syncthreads();
+    find_ends(const Lookups lookups, const std::int64_t count, const std::int64_t rows) {
+  for (std::int64_t row = grid_thread(); row < rows; row += grid_threads()) {
+    const std::uint64_t next = lookups.key.first_of(row + 1);
+    std::int64_t low = 0, high = count;
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      if (lookups.keys[middle] < next)
+        low = middle + 1;
+      else
+        high = middle;
     }
-    // All threads take the same number of turns, as they look for long lists together.
-    const std::int64_t turn = static_cast<std::int64_t>(kBlockThreads) * kWidth;
-    for (std::int64_t base = 0; base < width; base += turn) {
-      const std::int64_t column = base + static_cast<std::int64_t>(thread) * kWidth;
-      A sums[kWidth] = {};
-      if (listed) {
-        if (column < width) add_rows<kWidth>(sorted, static_cast<int>(count), dy, width, column, sums);
-      } else {
-        for (std::int64_t first = 0; first < lookups.count; first += kBlockThreads) {
-          const int found = list_lookups(lookups, row, first, sorted, found_by_warp);
-          if (column < width) add_rows<kWidth>(sorted, found, dy, width, column, sums);
-          __syncthreads();
+    lookups.ends[row] = low;
+  }
+}
+
+/// A team a row of the table adds up the gradients of its lookups, in their order.
+template <int kWidth, class T>
+__global__ void __launch_bounds__(kMostTeamThreads)
+    sum_lookups(const Lookups lookups, const RowLoop rows, const T* dy, T* dtable) {
+  constexpr int kAhead = 4;  // gradients that are on their way at once
+  rows.for_each([&](std::int64_t row, std::int64_t width) {
+    if (width == 0) return;
+    const std::int64_t begin = row > 0 ? lookups.ends[row - 1] : 0, end = lookups.ends[row];
+    for_each_pack<kWidth, 0>(width, [&](int, std::int64_t column) {
+      AccumulatorOf<T> sums[kWidth] = {};
+      for (std::int64_t i = begin; i < end; i += kAhead) {
+        Pack<T, kWidth> packs[kAhead];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) {
+          if (i + k < end)
+            packs[k] = load_pack<kWidth>(dy + lookups.key.position(lookups.keys[i + k]) * width + column);
+        }
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) {
+          if (i + k < end) {
+#pragma unroll
+            for (int c = 0; c < kWidth; ++c) sums[c] += to_accumulator(packs[k].values[c]);
+          }
         }
       }
-      if (column < width) {
-        Pack<T, kWidth> pack;
+      Pack<T, kWidth> pack;
 #pragma unroll
-        for (int k = 0; k < kWidth; ++k) pack.values[k] = from_accumulator<T>(sums[k]);
-        store_pack(dtable + row * width + column, pack);
-      }
-    }
-    __syncthreads();
-  }
+      for (int c = 0; c < kWidth; ++c) pack.values[c] = from_accumulator<T>(sums[c]);
+      store_pack(dtable + row * width + column, pack);
+    });
+  });
 }
 
 /// Calls body.template operator()<T, Id>().
@@ -210,19 +141,21 @@ void forward(const Stream& stream, const EmbeddingArgs& args) {
 
 void backward(const Stream& stream, const EmbeddingGradientArgs& args) {
   visit_types(args.dtype, args.ids_dtype, "embedding_backward", [&]<class T, class Id>() {
+    const LookupKey key{static_cast<int>(std::bit_width(static_cast<std::uint64_t>(args.count)))};
+    require(args.rows >> (63 - key.position_bits) == 0, "embedding_backward: ", args.count, " lookups in ",
+            args.rows, " rows are too many");
+    auto* const keys = reinterpret_cast<std::uint64_t*>(args.scratch + args.rows);
+    const KeyOfLookup<Id> key_of{key, static_cast<const Id*>(args.ids), args.rows, args.padding};
+    const Lookups lookups{key, sort_keys(stream, args.count, key_of, std::pair(keys, keys + args.count)),
+                          args.scratch};
+    launch(stream, elementwise_shape(stream, args.rows), find_ends, lookups, args.count, args.rows);
     constexpr int kWidth = kPackSize<T>;
-    const Lookups<Id> lookups{
-        static_cast<const Id*>(args.ids), args.count, args.rows, args.padding, args.scratch,
-        args.scratch + args.rows + 1};
-    launch(stream, elementwise_shape(stream, args.rows + 1), clear_counts<Id>, lookups);
-    launch(stream, elementwise_shape(stream, args.count), count_lookups<Id>, lookups);
-    launch(stream, {.grid = dim3(1), .block = dim3(kScanThreads)}, sum_counts<Id>, lookups);
-    launch(stream, elementwise_shape(stream, args.count), place_lookups<Id>, lookups);
     const T* dy = static_cast<const T*>(args.dy);
     T* dtable = static_cast<T*>(args.dtable);
     const bool packs = args.width % kWidth == 0 && aligned_for_packs(kWidth, dy, dtable);
-    launch(stream, block_shape(args.rows, dim3(kBlockThreads)),
-           packs ? sum_lookups<kWidth, T, Id> : sum_lookups<1, T, Id>, lookups, args.width, dy, dtable);
+    const RowLoop rows{args.rows, args.width};
+    launch(stream, RowTeams(rows, packs ? kWidth : 1, 1).shape(),
+           packs ? sum_lookups<kWidth, T> : sum_lookups<1, T>, lookups, rows, dy, dtable);
   });
 }
 

@@ -17,8 +17,8 @@ class EmbeddingGradient : public Op {
     return {{inputs[0].dtype, {rows_, inputs[0].shape.back()}}};
   }
   std::unique_ptr<OpState> prepare(PrepareContext& context) const override {
-    context.scratch_bytes =
-        static_cast<std::size_t>(rows_ + 1 + context.inputs[1].elements()) * sizeof(std::int64_t);
+    const std::int64_t numbers = EmbeddingGradientArgs::scratch_numbers(rows_, context.inputs[1].elements());
+    context.scratch_bytes = static_cast<std::size_t>(numbers) * sizeof(std::int64_t);
     return nullptr;
   }
   void run(OpContext& context) const override {

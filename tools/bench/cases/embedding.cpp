@@ -23,24 +23,24 @@ auto run_forward(CaseArrays& arrays, DType dtype) {
 /// Each row is looked up four times on average.
 auto run_backward(CaseArrays& arrays, DType dtype) {
   const std::int64_t count = arrays.size(4096, 1 << 18), rows = count / 4;
-  return [&arrays, args = EmbeddingGradientArgs{.dtype = dtype,
-                                                .ids_dtype = DType::int64,
-                                                .dy = arrays.in(dtype, count * kWidth),
-                                                .ids = arrays.indices(DType::int64, count, rows),
-                                                .dtable = arrays.out(dtype, rows * kWidth),
-                                                .rows = rows,
-                                                .width = kWidth,
-                                                .count = count,
-                                                .padding = -1,
-                                                .scratch = static_cast<std::int64_t*>(
-                                                    arrays.scratch(DType::int64, rows + 1 + count))}] {
+  return [&arrays, args = EmbeddingGradientArgs{
+                       .dtype = dtype,
+                       .ids_dtype = DType::int64,
+                       .dy = arrays.in(dtype, count * kWidth),
+                       .ids = arrays.indices(DType::int64, count, rows),
+                       .dtable = arrays.out(dtype, rows * kWidth),
+                       .rows = rows,
+                       .width = kWidth,
+                       .count = count,
+                       .padding = -1,
+                       .scratch = static_cast<std::int64_t*>(arrays.scratch(
+                           DType::int64, EmbeddingGradientArgs::scratch_numbers(rows, count)))}] {
     embedding_backward(arrays.stream(), args);
   };
 }
 
 const KernelCases registered({in_both_types("embedding_forward", "rows of 256", run_forward),
-                              in_both_types("embedding_backward", "rows of 256", run_backward,
-                                            "Counters lie as far apart as the rows that are looked up.")});
+                              in_both_types("embedding_backward", "rows of 256", run_backward)});
 
 }  // namespace
 }  // namespace slipway
