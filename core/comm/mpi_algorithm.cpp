@@ -4,8 +4,8 @@ namespace slipway {
 namespace {
 
 constexpr const char* kVariable = "coll_libnbc_iallreduce_algorithm";
-constexpr int kByItself = 0, kRing = 1;          // its values
-constexpr std::size_t kLeastForRing = 16 << 10;  // where sending less outweighs sending more often
+constexpr int kRing = 1, kRecursiveDoubling = 4;  // its values
+constexpr std::size_t kLeastForRing = 16 << 10;   // where sending less outweighs sending more often
 
 }  // namespace
 
@@ -23,7 +23,7 @@ MpiAlgorithm::~MpiAlgorithm() {
 }
 
 void MpiAlgorithm::choose(std::size_t bytes) {
-  const int algorithm = bytes >= kLeastForRing ? kRing : kByItself;
+  const int algorithm = bytes >= kLeastForRing ? kRing : kRecursiveDoubling;
   if (handle_ != MPI_T_CVAR_HANDLE_NULL) MPI_T_cvar_write(handle_, &algorithm);
 }
 
