@@ -18,8 +18,8 @@ struct Count {
 
 // y = Σ x / count;  dx = Σ over the windows around x of dy / count
 
-/// A thread an output, kWidth neighbours of its window read at once.
-template <int kWidth, class T>
+/// A thread an output.
+template <class T>
 __global__ void __launch_bounds__(kBlockThreads)
     average_windows(const PoolWindows windows, const Count count, const std::int64_t outputs, const T* x,
                     T* y) {
@@ -32,15 +32,47 @@ __global__ void __launch_bounds__(kBlockThreads)
     for (std::int64_t p = 0; p < rows.kernel; ++p) {
       const std::int64_t row = rows.place(at.row, p);
       if (!rows.inside(row)) continue;
-      for (std::int64_t q = 0; q < columns.kernel; q += kWidth) {
+      for (std::int64_t q = 0; q < columns.kernel; ++q) {
         const std::int64_t column = columns.place(at.column, q);
-        if (!columns.inside(column)) continue;
-        const Pack<T, kWidth> pack = load_pack<kWidth>(plane + row * columns.input + column);
-#pragma unroll
-        for (int k = 0; k < kWidth; ++k) sum += to_accumulator(pack.values[k]);
+        if (columns.inside(column)) sum += to_accumulator(plane[row * columns.input + column]);
       }
     }
     y[i] = from_accumulator<T>(sum / static_cast<A>(count(windows, at.row, at.column)));
+  }
+}
+
+/// The same, a thread the outputs of kWidth inputs of a row.
+template <class Window, int kWidth, class T>
+__global__ void __launch_bounds__(kBlockThreads)
+    average_by_packs(const PoolWindows windows, const Count count, const RowPacks packs, const T* x, T* y) {
+  using A = AccumulatorOf<T>;
+  constexpr int kOutputs = kWidth / Window::kStride;
+  const PoolAxis &rows = windows.rows, &columns = windows.columns;
+  for (std::int64_t first = packs.first(); first < packs.count(); first += grid_threads()) {
+    const RowPacks::Place at = packs.at(first);
+    const T* from = x + at.plane * rows.input * columns.input + at.pack * kWidth;
+    A sums[kOutputs]{};
+#pragma unroll
+    for (int p = 0; p < Window::kKernel; ++p) {
+      const std::int64_t row = rows.place(at.row, p);
+      const bool inside = at.inside && rows.inside(row);
+      const auto piece = load_piece<kWidth, Window::kInputsBefore, Window::kInputsAfter>(
+          inside ? from + row * columns.input : nullptr, at);
+#pragma unroll
+      for (int k = 0; k < kOutputs; ++k) {
+#pragma unroll
+        for (int q = 0; q < Window::kKernel; ++q)
+          sums[k] += piece[k * Window::kStride + q - Window::kPadding];
+      }
+    }
+    if (!at.inside) continue;
+    Pack<T, kOutputs> means;
+#pragma unroll
+    for (int k = 0; k < kOutputs; ++k) {
+      means.values[k] =
+          from_accumulator<T>(sums[k] / static_cast<A>(count(windows, at.row, at.pack * kOutputs + k)));
+    }
+    store_pack(y + at.index * kOutputs, means);
   }
 }
 
@@ -76,10 +108,16 @@ void forward(const Stream& stream, const AvgPool2dArgs& args) {
   const PoolWindows windows(args);
   visit_float(args.x_type.dtype, "avg_pool2d", [&]<class T>() {
     const T* x = static_cast<const T*>(args.from);
-    const bool pairs = windows.columns.is_paired() && aligned_for_packs(2, x);
-    launch(stream, elementwise_shape(stream, windows.outputs()),
-           pairs ? average_windows<2, T> : average_windows<1, T>, windows, count_of(args), windows.outputs(),
-           x, static_cast<T*>(args.to));
+    T* y = static_cast<T*>(args.to);
+    const auto aligned = [&](int elements) { return aligned_for_packs(elements, x, y); };
+    const bool by_packs = visit_usual_windows<T>(args, aligned, [&]<class Window, int kWidth>() {
+      const RowPacks packs(windows.planes, windows.rows.output, windows.columns.input / kWidth);
+      launch(stream, elementwise_shape(stream, packs.count()), average_by_packs<Window, kWidth, T>, windows,
+             count_of(args), packs, x, y);
+    });
+    if (by_packs) return;
+    launch(stream, elementwise_shape(stream, windows.outputs()), average_windows<T>, windows, count_of(args),
+           windows.outputs(), x, y);
   });
 }
 

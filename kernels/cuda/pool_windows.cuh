@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernels/cuda/divisor.cuh"
+#include "kernels/cuda/row_windows.cuh"
 #include "kernels/window2d.h"
 
 namespace slipway::cuda {
@@ -23,11 +24,6 @@ struct PoolAxis {
     if (from < 0) return -1;
     const std::int64_t position = by_stride.quotient(from);
     return by_stride.remainder(from, position) == 0 && position < output ? position : -1;
-  }
-  /// Whether every window is made of pairs of neighbours, inside or outside together, that begin at even
-  /// places.
-  bool is_paired() const {
-    return input % 2 == 0 && kernel % 2 == 0 && stride % 2 == 0 && padding % 2 == 0 && dilation == 1;
   }
   /// How many elements of a window lie inside the input; dilation is 1.
   __device__ std::int64_t count_inside(std::int64_t position) const {
@@ -79,5 +75,16 @@ struct PoolWindows {
 
   Sizes by_input, by_output;
 };
+
+/// visit_row_windows for the windows that are usual in pooling.
+template <class T, class Args, class Aligned, class Body>
+bool visit_usual_windows(const Args& args, const Aligned& aligned, const Body& body) {
+  return visit_row_windows<T, RowWindow<2, 2, 0>, RowWindow<3, 2, 1>>(
+      {.kernel = args.kernel,
+       .window = args.window,
+       .input_columns = args.x_type.shape[3],
+       .output_columns = args.y_type.shape[3]},
+      aligned, body);
+}
 
 }  // namespace slipway::cuda

@@ -25,10 +25,6 @@ struct Pool {
   }
 };
 
-constexpr const char* kEveryOther =
-    "Windows that move by two ask for every other element, or its gradient; the cache holds the rest of the "
-    "sectors, which is asked for next.";
-
 std::vector<KernelCase> max_pool_cases(const Pool& pool) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
     const ValueType x = pool.x(arrays, dtype), y = pool.y(arrays, dtype),
@@ -44,7 +40,7 @@ std::vector<KernelCase> max_pool_cases(const Pool& pool) {
       max_pool2d_forward(arrays.stream(), args);
     };
   };
-  return in_both_types("max_pool2d_forward", pool.describe(), prepare, kEveryOther);
+  return in_both_types("max_pool2d_forward", pool.describe(), prepare);
 }
 
 std::vector<KernelCase> max_pool_gradient_cases(const Pool& pool) {
@@ -62,7 +58,7 @@ std::vector<KernelCase> max_pool_gradient_cases(const Pool& pool) {
                       .index = arrays.indices(DType::uint8, y.elements(), pool.kernel * pool.kernel),
                       .dx = arrays.out(dtype, x.elements())}] { max_pool2d_backward(arrays.stream(), args); };
   };
-  return in_both_types("max_pool2d_backward", pool.describe(), prepare, kEveryOther);
+  return in_both_types("max_pool2d_backward", pool.describe(), prepare);
 }
 
 AvgPool2dArgs average_args(const CaseArrays& arrays, const Pool& pool, DType dtype) {
@@ -82,7 +78,7 @@ std::vector<KernelCase> average_pool_cases(const Pool& pool) {
     args.to = arrays.out(dtype, args.y_type.elements());
     return [&arrays, args] { avg_pool2d_forward(arrays.stream(), args); };
   };
-  return in_both_types("avg_pool2d_forward", pool.describe(), prepare, kEveryOther);
+  return in_both_types("avg_pool2d_forward", pool.describe(), prepare);
 }
 
 std::vector<KernelCase> average_pool_gradient_cases(const Pool& pool) {
@@ -92,7 +88,7 @@ std::vector<KernelCase> average_pool_gradient_cases(const Pool& pool) {
     args.to = arrays.out(dtype, args.x_type.elements());
     return [&arrays, args] { avg_pool2d_backward(arrays.stream(), args); };
   };
-  return in_both_types("avg_pool2d_backward", pool.describe(), prepare, kEveryOther);
+  return in_both_types("avg_pool2d_backward", pool.describe(), prepare);
 }
 
 ValueType planes(const CaseArrays& arrays, DType dtype) {
