@@ -133,6 +133,23 @@ __global__ void __launch_bounds__(kBlockThreads, 4)
   if (lane == 0) finish(channel, sum);
 }
 
+/// Enqueues the second pass.
+template <class Terms, class Finish>
+void finish_sums(const Stream& stream, const ChannelParts& parts, const Finish& finish,
+                 const SumArrays<typename Terms::State>& partial) {
+  const std::int64_t per_channel = parts.columns() > 0 ? parts.results_per_channel() : 0;
+  const auto finish_by = [&](auto kernel, std::int64_t lanes) {
+    const std::int64_t blocks = (parts.channels * lanes + kBlockThreads - 1) / kBlockThreads;
+    launch(stream, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kBlockThreads)}, kernel, parts,
+           per_channel, finish, partial);
+  };
+  constexpr std::int64_t kFew = 16;  // sums of a channel that a thread adds up alone
+  if (per_channel == 1 && parts.parts <= kFew)
+    finish_by(finish_channels<1, Terms, Finish>, 1);
+  else
+    finish_by(finish_channels<kWarpThreads, Terms, Finish>, kWarpThreads);
+}
+
 /// Enqueues both passes; kWidth neighbours of one channel may be read at once if `aligned`.
 template <int kWidth, class Terms, class Finish>
 void sum_channels(const Stream& stream, const ChannelParts& parts, const Terms& terms, const Finish& finish,
@@ -152,17 +169,7 @@ void sum_channels(const Stream& stream, const ChannelParts& parts, const Terms& 
     launch(stream, {.grid = dim3(blocks, part_count), .block = dim3(kWarpThreads, kColumnSlices)},
            sum_columns<Terms>, terms, parts, Divisor(parts.pixels), partial);
   }
-  const std::int64_t per_channel = parts.columns() > 0 ? parts.results_per_channel() : 0;
-  const auto finish_by = [&](auto kernel, std::int64_t lanes) {
-    const std::int64_t blocks = (parts.channels * lanes + kBlockThreads - 1) / kBlockThreads;
-    launch(stream, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kBlockThreads)}, kernel, parts,
-           per_channel, finish, partial);
-  };
-  constexpr std::int64_t kFew = 16;  // sums of a channel that a thread adds up alone
-  if (per_channel == 1 && parts.parts <= kFew)
-    finish_by(finish_channels<1, Terms, Finish>, 1);
-  else
-    finish_by(finish_channels<kWarpThreads, Terms, Finish>, kWarpThreads);
+  finish_sums<Terms>(stream, parts, finish, partial);
 }
 
 }  // namespace slipway::cuda

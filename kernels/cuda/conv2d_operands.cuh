@@ -243,9 +243,23 @@ struct ImageResult {
     const std::int64_t image = by_plane.quotient(n), offset = by_plane.remainder(n, image);
     const std::int64_t channel = group * group_channels + m,
                        place = (image * channels + channel) * plane + offset;
-    if (bias) sum += to_accumulator(bias[channel]);
-    if (residual) sum += to_accumulator(residual[place]);
-    images[place] = from_accumulator<T>(activate(activation, sum));
+    const AccumulatorOf<T> sums[] = {sum};
+    store(channel, place, sums);
+  }
+  /// Neighbours of a channel, from images[place] on.
+  template <int kWidth>
+  __device__ void store(std::int64_t channel, std::int64_t place,
+                        const AccumulatorOf<T> (&sums)[kWidth]) const {
+    using A = AccumulatorOf<T>;
+    const A added = bias ? to_accumulator(bias[channel]) : A(0);
+    Pack<T, kWidth> before{}, result;
+    if (residual) before = load_pack<kWidth>(residual + place);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      const A sum = sums[k] + added + to_accumulator(before.values[k]);
+      result.values[k] = from_accumulator<T>(activate(activation, sum));
+    }
+    store_pack(images + place, result);
   }
 };
 

@@ -111,6 +111,25 @@ std::vector<Conv2dCase> convolution_cases() {
   };
 }
 
+/// Depthwise, with windows whose rows are read in packs: rows of fewer elements than the widest has, of one,
+/// of some within a warp, of a warp and a part, planes too small for a warp, and none.
+std::vector<Conv2dCase> cases_of_packs() {
+  const Window2d same{.padding_begin = {1, 1}, .padding_end = {1, 1}};
+  const Window2d halved{.stride = {2, 2}, .padding_begin = {1, 1}, .padding_end = {1, 1}};
+  const Window2d shifted{.stride = {2, 2}, .padding_begin = {0, 1}, .padding_end = {2, 0}};
+  std::vector<Conv2dCase> all;
+  for (const std::int64_t columns : {2, 4, 6, 8, 40}) {
+    all.push_back({{3, 3, 9, columns}, {3, 1, 3, 3}, same, 3, true, true, Activation::relu});
+    all.push_back({{3, 2, 9, columns}, {4, 1, 3, 3}, halved, 2, true, true, Activation::none});
+  }
+  all.push_back({{2, 2, 3, 264}, {4, 1, 3, 3}, same, 2, false, false, Activation::none});
+  all.push_back({{2, 2, 4, 528}, {2, 1, 3, 3}, halved, 2, false, true, Activation::none});
+  all.push_back({{70, 2, 8, 8}, {2, 1, 3, 3}, same, 2, true, false, Activation::none});
+  all.push_back({{2, 2, 11, 16}, {2, 1, 3, 3}, shifted, 2, true, false, Activation::relu, false});
+  all.push_back({{0, 2, 4, 8}, {2, 1, 3, 3}, same, 2, true, false, Activation::none, false});
+  return all;
+}
+
 TEST(CudaConvolution, IsThatOfTheCpu) {
   for (const DType dtype : kDTypes) {
     for (const Conv2dCase& c : convolution_cases()) {
@@ -119,6 +138,8 @@ TEST(CudaConvolution, IsThatOfTheCpu) {
         expect_convolution({dtype}, c, expected, names);
       }
     }
+    for (const Conv2dCase& c : cases_of_packs())
+      expect_convolution({dtype}, c, conv2d_on(Device{}, {dtype}, c), kOurs);
   }
 }
 

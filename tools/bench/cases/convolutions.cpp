@@ -28,14 +28,11 @@ struct Convolution {
   }
 };
 
-constexpr const char* kBesides =
-    "Depthwise windows are read tap by tap: those left and right of a pixel begin and end within a sector.";
-
 /// Depthwise kernels don't round.
 template <class Prepare>
 std::vector<KernelCase> in_precisions(const std::string& slot, const Convolution& convolution,
                                       const Prepare& prepare) {
-  if (convolution.groups > 1) return in_both_types(slot, convolution.describe(), prepare, kBesides);
+  if (convolution.groups > 1) return in_both_types(slot, convolution.describe(), prepare);
   return in_all_precisions(slot, convolution.describe(), prepare);
 }
 
