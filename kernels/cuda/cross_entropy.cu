@@ -1,8 +1,8 @@
 #include "kernels/cross_entropy.h"
 
 #include "kernels/cuda/divisor.cuh"
+#include "kernels/cuda/held_row.cuh"
 #include "kernels/cuda/online_softmax.cuh"
-#include "kernels/cuda/rows.cuh"
 
 namespace slipway::cuda {
 namespace {
@@ -69,11 +69,12 @@ struct Position {
     total = hit + problem.on_class * all.class_weights;
     scale = all.scale;
   }
-  __device__ A gradient(std::int64_t c, A x, const OnlineSoftmax<A>& state, A class_share) const {
+  /// Of the class that lies `from_label` behind the label.
+  __device__ A gradient(std::int64_t from_label, A x, const OnlineSoftmax<A>& state, A class_share) const {
     if (ignored) return A(0);  // also where x is not finite
     const A factor = total * scale / state.sum;
     const A value = exponential(x - state.top) * factor - class_share * scale;
-    return c == label ? value - hit * scale : value;
+    return from_label == 0 ? value - hit * scale : value;
   }
   /// `smooth` is Σ w_c (x_c - top).
   __device__ double loss(const OnlineSoftmax<A>& state, A at_label, A smooth, A on_class) const {
@@ -102,8 +103,9 @@ __global__ void __launch_bounds__(kBlockThreads)
 /// Classes side by side: a team a position. Each block leaves the sum of its losses in partial[blockIdx.x].
 // Left to itself, ptxas spills registers to fit more blocks: so many are enough.
 template <class T, int kWidth, int kPacks>
-__global__ void __launch_bounds__(kMostTeamThreads, 1)
-    position_rows(const CrossEntropy<T> problem, const RowLoop loop, double* partial) {
+__global__ void __launch_bounds__(kMostHoldingThreads<T, kPacks>, 1)
+    position_rows(const CrossEntropy<T> problem, const RowLoop loop, const int shared_packs,
+                  double* partial) {
   using A = AccumulatorOf<T>;
   __shared__ OnlineSoftmax<A> shared_states[kMostWarps];
   __shared__ A shared_sums[kMostWarps];
@@ -114,28 +116,30 @@ __global__ void __launch_bounds__(kMostTeamThreads, 1)
   loop.for_each([&](std::int64_t index, std::int64_t width) {
     const std::int64_t label = width > 0 ? problem.labels[index] : problem.ignored_label;
     const Position<T> position(problem, all, label);
-    const Row<T, kWidth, kPacks> row(problem.x + index * loop.width, width);
+    const HeldRow<T, kWidth, kPacks> row(problem.x + index * loop.width, width, {shared_packs});
     OnlineSoftmax<A> state = OnlineSoftmax<A>::empty();
     A at_label = 0, smooth = 0;
-    for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
-      const Pack<T, kWidth> pack = row.pack(p, column);
+    row.visit([&](auto place, std::int64_t column) {
+      const Pack<T, kWidth> pack = row.pack(place, column);
+      const std::int64_t from_label = column - label;
       state.add(pack);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
-        if (column + k == label) at_label = to_accumulator(pack.values[k]);
+        if (from_label + k == 0) at_label = to_accumulator(pack.values[k]);
       }
     });
     state = team_reduce(state, MergeSoftmax(), shared_states);
     at_label = team_reduce(at_label, Add(), shared_sums);
     if (problem.dx || smooths) {
-      for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
-        Pack<T, kWidth> pack = row.pack(p, column);
+      row.visit([&](auto place, std::int64_t column) {
+        Pack<T, kWidth> pack = row.pack(place, column);
+        const std::int64_t from_label = column - label;
 #pragma unroll
         for (int k = 0; k < kWidth; ++k) {
           const A x = to_accumulator(pack.values[k]), weight = smooths ? problem.weight(column + k) : A(0);
           smooth += weight * (x - state.top);
           pack.values[k] =
-              from_accumulator<T>(position.gradient(column + k, x, state, problem.on_class * weight));
+              from_accumulator<T>(position.gradient(from_label + k, x, state, problem.on_class * weight));
         }
         if (problem.dx) store_pack(problem.dx + index * loop.width + column, pack);
       });
@@ -177,8 +181,8 @@ __global__ void __launch_bounds__(kBlockThreads)
         const A value = to_accumulator(x[c * inner]), weight = smooths ? problem.weight(c) : A(0);
         smooth += weight * (value - state.top);
         if (problem.dx) {
-          problem.dx[start + c * inner] =
-              from_accumulator<T>(position.gradient(c, value, state, problem.on_class * weight));
+          problem.dx[start + c * inner] = from_accumulator<T>(
+              position.gradient(c - position.label, value, state, problem.on_class * weight));
         }
       }
     }
@@ -250,9 +254,10 @@ void run_typed(const Stream& stream, const CrossEntropyArgs& args) {
   if (args.inner == 1) {
     const RowLoop loop{positions, args.classes};
     const bool aligned = aligned_for_packs(kPackSize<T>, problem.x, problem.dx);
-    visit_rows<T>(loop, aligned, [&]<int kWidth, int kPacks>(const RowTeams& teams) {
+    visit_held_rows<T>(stream, loop, aligned, [&]<int kWidth, int kPacks>(const RowTeams& teams) {
       parts = part_count(teams.blocks(), CrossEntropyArgs::kParts);
-      launch(stream, teams.shape(parts), position_rows<T, kWidth, kPacks>, problem, loop, losses);
+      launch(stream, teams.shape(parts), position_rows<T, kWidth, kPacks>, problem, loop, teams.shared_packs,
+             losses);
     });
   } else {
     parts = part_count(blocks, CrossEntropyArgs::kParts);

@@ -82,12 +82,15 @@ struct RowTeams {
   LaunchShape shape() const { return shape(std::min<std::int64_t>(blocks(), 1 << 20)); }
   LaunchShape shape(std::int64_t grid) const {
     return {.grid = dim3(static_cast<unsigned>(grid)),
-            .block = dim3(static_cast<unsigned>(threads), static_cast<unsigned>(teams))};
+            .block = dim3(static_cast<unsigned>(threads), static_cast<unsigned>(teams)),
+            .shared_bytes = shared_bytes};
   }
 
   std::int64_t rows;
   std::int64_t threads = 0, teams = 0;
   bool kept = false;
+  int shared_packs = 0;  // of each thread, that wait in shared memory
+  std::size_t shared_bytes = 0;
 };
 
 /// Calls body.template operator()<kWidth, kPacks>(teams): packs where rows start and end with them; rows kept

@@ -1,8 +1,8 @@
 #include "kernels/softmax.h"
 
 #include "kernels/cuda/divisor.cuh"
+#include "kernels/cuda/held_row.cuh"
 #include "kernels/cuda/online_softmax.cuh"
-#include "kernels/cuda/rows.cuh"
 
 namespace slipway::cuda {
 namespace {
@@ -27,16 +27,17 @@ struct LogSoftmax {
 };
 
 template <class Kind, class T, int kWidth, int kPacks>
-__global__ void __launch_bounds__(kMostTeamThreads) forward_rows(const RowLoop loop, const T* x, T* y) {
+__global__ void __launch_bounds__(kMostHoldingThreads<T, kPacks>, kHoldingBlocks<T, kPacks>)
+    forward_rows(const RowLoop loop, const int shared_packs, const T* x, T* y) {
   using A = AccumulatorOf<T>;
   __shared__ OnlineSoftmax<A> shared[kMostWarps];
   loop.for_each([&](std::int64_t index, std::int64_t width) {
-    const Row<T, kWidth, kPacks> row(x + index * loop.width, width);
+    const HeldRow<T, kWidth, kPacks> row(x + index * loop.width, width, {shared_packs});
     OnlineSoftmax<A> state = OnlineSoftmax<A>::empty();
-    for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) { state.add(row.pack(p, column)); });
+    row.visit([&](auto place, std::int64_t column) { state.add(row.pack(place, column)); });
     state = team_reduce(state, MergeSoftmax(), shared);
-    for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
-      Pack<T, kWidth> pack = row.pack(p, column);
+    row.visit([&](auto place, std::int64_t column) {
+      Pack<T, kWidth> pack = row.pack(place, column);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         pack.values[k] = from_accumulator<T>(Kind::output(to_accumulator(pack.values[k]), state));
@@ -47,23 +48,24 @@ __global__ void __launch_bounds__(kMostTeamThreads) forward_rows(const RowLoop l
 }
 
 template <class Kind, class T, int kWidth, int kPacks>
-__global__ void __launch_bounds__(kMostTeamThreads)
-    backward_rows(const RowLoop loop, const T* dy, const T* y, T* dx) {
+__global__ void __launch_bounds__(kMostHoldingThreads<T, kPacks>, kHoldingBlocks<T, kPacks>)
+    backward_rows(const RowLoop loop, const int shared_packs, const T* dy, const T* y, T* dx) {
   using A = AccumulatorOf<T>;
   __shared__ A shared[kMostWarps];
   loop.for_each([&](std::int64_t index, std::int64_t width) {
-    const Row<T, kWidth, kPacks> dy_row(dy + index * loop.width, width), y_row(y + index * loop.width, width);
+    const HeldRow<T, kWidth, kPacks, 2> dy_row(dy + index * loop.width, width, {shared_packs, 0}),
+        y_row(y + index * loop.width, width, {shared_packs, 1});
     A sum = 0;
-    for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
-      const Pack<T, kWidth> g = dy_row.pack(p, column), v = y_row.pack(p, column);
+    dy_row.visit([&](auto place, std::int64_t column) {
+      const Pack<T, kWidth> g = dy_row.pack(place, column), v = y_row.pack(place, column);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k)
         sum += Kind::term(to_accumulator(g.values[k]), to_accumulator(v.values[k]));
     });
     sum = team_reduce(sum, Add(), shared);
-    for_each_pack<kWidth, kPacks>(width, [&](int p, std::int64_t column) {
-      Pack<T, kWidth> g = dy_row.pack(p, column);
-      const Pack<T, kWidth> v = y_row.pack(p, column);
+    dy_row.visit([&](auto place, std::int64_t column) {
+      Pack<T, kWidth> g = dy_row.pack(place, column);
+      const Pack<T, kWidth> v = y_row.pack(place, column);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         g.values[k] = from_accumulator<T>(
@@ -179,10 +181,11 @@ void forward(const Stream& stream, const SoftmaxArgs& args) {
                     lines, x, y);
     }
     const RowLoop loop{args.outer, args.axis};
-    visit_rows<T>(loop, aligned_for_packs(kPackSize<T>, x, y),
-                  [&]<int kWidth, int kPacks>(const RowTeams& teams) {
-                    launch(stream, teams.shape(), forward_rows<Kind, T, kWidth, kPacks>, loop, x, y);
-                  });
+    visit_held_rows<T>(stream, loop, aligned_for_packs(kPackSize<T>, x, y),
+                       [&]<int kWidth, int kPacks>(const RowTeams& teams) {
+                         launch(stream, teams.shape(), forward_rows<Kind, T, kWidth, kPacks>, loop,
+                                teams.shared_packs, x, y);
+                       });
   });
 }
 
@@ -197,10 +200,11 @@ void backward(const Stream& stream, const SoftmaxGradientArgs& args) {
                     lines, dy, y, dx);
     }
     const RowLoop loop{args.outer, args.axis};
-    visit_rows<T>(loop, aligned_for_packs(kPackSize<T>, dy, y, dx),
-                  [&]<int kWidth, int kPacks>(const RowTeams& teams) {
-                    launch(stream, teams.shape(), backward_rows<Kind, T, kWidth, kPacks>, loop, dy, y, dx);
-                  });
+    visit_held_rows<T, 2>(stream, loop, aligned_for_packs(kPackSize<T>, dy, y, dx),
+                          [&]<int kWidth, int kPacks>(const RowTeams& teams) {
+                            launch(stream, teams.shape(), backward_rows<Kind, T, kWidth, kPacks>, loop,
+                                   teams.shared_packs, dy, y, dx);
+                          });
   });
 }
 

@@ -22,24 +22,37 @@ constexpr Lines kLines[] = {{0, 5, 1},     {5, 0, 1},     {3, 5, 0},   {1, 1, 1}
                             {130, 64, 1},  {5, 33, 1},    {7, 768, 1}, {3, 1031, 1}, {2, 4096, 1},
                             {2, 20001, 1}, {1, 32768, 1}, {2, 5, 33},  {3, 40, 7},   {1, 3, 700}};
 
+/// Rows of simulated GPUs that are too long for registers, and for registers and shared memory together.
+struct LongRow {
+  std::int64_t size;
+  DType dtype;
+};
+constexpr LongRow kLongRows[] = {
+    {8196, DType::float32}, {69636, DType::float32}, {16392, DType::bfloat16}, {139272, DType::bfloat16}};
+/// The same where two rows are held at once.
+constexpr LongRow kLongPairs[] = {{32772, DType::float32}, {65544, DType::bfloat16}};
+
 class CudaSoftmax : public testing::TestWithParam<SoftmaxKind> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, CudaSoftmax, testing::Values(SoftmaxKind::softmax, SoftmaxKind::log_softmax));
 
+void expect_forward_agrees(SoftmaxKind kind, const Lines& lines, const std::vector<DType>& dtypes) {
+  SCOPED_TRACE(text(lines.outer, " x ", lines.size, " x ", lines.inner));
+  expect_agreement({updates(random_values(lines.elements(), 1, -20, 20))},
+                   [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+                     softmax_forward(stream, {.dtype = dtype,
+                                              .kind = kind,
+                                              .x = p[0],
+                                              .y = p[0],
+                                              .outer = lines.outer,
+                                              .axis = lines.size,
+                                              .inner = lines.inner});
+                   },
+                   {.epsilons = 256, .magnitude = kind == SoftmaxKind::softmax ? 1e-6 : 1, .dtypes = dtypes});
+}
+
 TEST_P(CudaSoftmax, Forward) {
-  for (const Lines& lines : kLines) {
-    SCOPED_TRACE(text(lines.outer, " x ", lines.size, " x ", lines.inner));
-    expect_agreement({updates(random_values(lines.elements(), 1, -20, 20))},
-                     [&](const Stream& stream, DType dtype, const KernelPointers& p) {
-                       softmax_forward(stream, {.dtype = dtype,
-                                                .kind = GetParam(),
-                                                .x = p[0],
-                                                .y = p[0],
-                                                .outer = lines.outer,
-                                                .axis = lines.size,
-                                                .inner = lines.inner});
-                     },
-                     {.epsilons = 256, .magnitude = GetParam() == SoftmaxKind::softmax ? 1e-6 : 1});
-  }
+  for (const Lines& lines : kLines) expect_forward_agrees(GetParam(), lines, Agreement().dtypes);
+  for (const LongRow& row : kLongRows) expect_forward_agrees(GetParam(), {1, row.size, 1}, {row.dtype});
 }
 
 TEST_P(CudaSoftmax, SpecialValues) {
@@ -62,23 +75,26 @@ TEST_P(CudaSoftmax, SpecialValues) {
   }
 }
 
+void expect_backward_agrees(SoftmaxKind kind, const Lines& lines, const std::vector<DType>& dtypes) {
+  SCOPED_TRACE(text(lines.outer, " x ", lines.size, " x ", lines.inner));
+  expect_agreement(
+      {updates(random_values(lines.elements(), 1)), reads(random_values(lines.elements(), 2, 0, 0.1))},
+      [&](const Stream& stream, DType dtype, const KernelPointers& p) {
+        softmax_backward(stream, {.dtype = dtype,
+                                  .kind = kind,
+                                  .dy = p[0],
+                                  .y = p[1],
+                                  .dx = p[0],
+                                  .outer = lines.outer,
+                                  .axis = lines.size,
+                                  .inner = lines.inner});
+      },
+      {.epsilons = 16, .magnitude = 2 * std::sqrt(static_cast<double>(lines.size)) + 1, .dtypes = dtypes});
+}
+
 TEST_P(CudaSoftmax, Backward) {
-  for (const Lines& lines : kLines) {
-    SCOPED_TRACE(text(lines.outer, " x ", lines.size, " x ", lines.inner));
-    expect_agreement(
-        {updates(random_values(lines.elements(), 1)), reads(random_values(lines.elements(), 2, 0, 0.1))},
-        [&](const Stream& stream, DType dtype, const KernelPointers& p) {
-          softmax_backward(stream, {.dtype = dtype,
-                                    .kind = GetParam(),
-                                    .dy = p[0],
-                                    .y = p[1],
-                                    .dx = p[0],
-                                    .outer = lines.outer,
-                                    .axis = lines.size,
-                                    .inner = lines.inner});
-        },
-        {.epsilons = 16, .magnitude = 2 * std::sqrt(static_cast<double>(lines.size)) + 1});
-  }
+  for (const Lines& lines : kLines) expect_backward_agrees(GetParam(), lines, Agreement().dtypes);
+  for (const LongRow& row : kLongPairs) expect_backward_agrees(GetParam(), {1, row.size, 1}, {row.dtype});
 }
 
 struct LossSetting {
@@ -123,6 +139,16 @@ TEST(CudaCrossEntropy, LossAndGradient) {
       expect_agreement(cross_entropy_arrays(lines, labels), cross_entropy_call(lines, setting),
                        {.epsilons = 32, .magnitude = 1.0 / static_cast<double>(labels.size() + 1)});
     }
+  }
+}
+
+TEST(CudaCrossEntropy, LongRows) {
+  for (const LongRow& row : kLongRows) {
+    SCOPED_TRACE(text(row.size));
+    const Lines lines{1, row.size, 1};
+    expect_agreement(cross_entropy_arrays(lines, {static_cast<double>(row.size - 1)}),
+                     cross_entropy_call(lines, {.weighted = true, .smoothing = 0.2}),
+                     {.epsilons = 32, .magnitude = 0.5, .dtypes = {row.dtype}});
   }
 }
 
