@@ -60,15 +60,13 @@ __global__ void __launch_bounds__(kBlockThreads)
   for (std::int64_t first = packs.first(); first < packs.count(); first += grid_threads()) {
     const RowPacks::Place at = packs.at(first);
     const std::int64_t channel = channels.channel(at.plane);
-    const T* from = x + channels.input_plane(at.plane) * g.in_plane + at.pack * kWidth;
+    const InputRows<T> from{x + channels.input_plane(at.plane) * g.in_plane + at.pack * kWidth, g.in_size[0],
+                            g.in_size[1]};
     const T* taps = weight + channel * g.kernel_plane;
     A sums[kOutputs]{};
 #pragma unroll
     for (int p = 0; p < Window::kKernel; ++p) {
-      const std::int64_t row = at.row * Window::kStride + p - g.padding[0];
-      const bool inside = at.inside && row >= 0 && row < g.in_size[0];
-      const auto piece = load_piece<kWidth, Window::kInputsBefore, Window::kInputsAfter>(
-          inside ? from + row * g.in_size[1] : nullptr, at);
+      const auto piece = from.template piece<Window, kWidth>(at.row * Window::kStride + p - g.padding[0], at);
 #pragma unroll
       for (int q = 0; q < Window::kKernel; ++q) {
         const A tap = to_accumulator(taps[p * Window::kKernel + q]);
@@ -212,17 +210,15 @@ __global__ void __launch_bounds__(kBlockThreads)
     RowPacks::Place at = packs.at(first);  // its planes are those of the part's images
     at.inside = at.inside && first_image + at.plane < parts.batch;
     const std::int64_t plane = (first_image + at.plane) * parts.channels + channel;
-    const T* from = x + channels.input_plane(plane) * g.in_plane + at.pack * kWidth;
+    const InputRows<T> from{x + channels.input_plane(plane) * g.in_plane + at.pack * kWidth, g.in_size[0],
+                            g.in_size[1]};
     Pack<T, kOutputs> gradients{};
     if (at.inside) {
       gradients = load_pack<kOutputs>(dy + plane * g.out_plane + at.row * g.out_size[1] + at.pack * kOutputs);
     }
 #pragma unroll
     for (int p = 0; p < Window::kKernel; ++p) {
-      const std::int64_t row = at.row * Window::kStride + p - g.padding[0];
-      const bool inside = at.inside && row >= 0 && row < g.in_size[0];
-      const auto piece = load_piece<kWidth, Window::kInputsBefore, Window::kInputsAfter>(
-          inside ? from + row * g.in_size[1] : nullptr, at);
+      const auto piece = from.template piece<Window, kWidth>(at.row * Window::kStride + p - g.padding[0], at);
 #pragma unroll
       for (int q = 0; q < Window::kKernel; ++q) {
         A& sum = found.sums[p * Window::kKernel + q];

@@ -54,20 +54,18 @@ __global__ void __launch_bounds__(kBlockThreads)
   const PoolAxis &rows = windows.rows, &columns = windows.columns;
   for (std::int64_t first = packs.first(); first < packs.count(); first += grid_threads()) {
     const RowPacks::Place at = packs.at(first);
-    const T* from = x + at.plane * rows.input * columns.input + at.pack * kWidth;
+    const InputRows<T> from{x + at.plane * rows.input * columns.input + at.pack * kWidth, rows.input,
+                            columns.input};
     Greatest<AccumulatorOf<T>> best[kOutputs];
 #pragma unroll
     for (int p = 0; p < Window::kKernel; ++p) {
-      const std::int64_t row = rows.place(at.row, p);
-      const bool inside = at.inside && rows.inside(row);
-      const auto piece = load_piece<kWidth, Window::kInputsBefore, Window::kInputsAfter>(
-          inside ? from + row * columns.input : nullptr, at);
+      const auto piece = from.template piece<Window, kWidth>(rows.place(at.row, p), at);
 #pragma unroll
       for (int k = 0; k < kOutputs; ++k) {
 #pragma unroll
         for (int q = 0; q < Window::kKernel; ++q) {
           const int column = k * Window::kStride + q - Window::kPadding;
-          if (inside && piece.inside(column)) best[k].take(piece[column], p * Window::kKernel + q);
+          if (piece.inside(column)) best[k].take(piece[column], p * Window::kKernel + q);
         }
       }
     }

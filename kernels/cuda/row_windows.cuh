@@ -101,11 +101,13 @@ template <class A, int kWidth, int kBefore, int kAfter>
 struct RowPiece {
   static_assert(kBefore >= 0 && kBefore <= 1 && kAfter >= 0 && kAfter <= 1);
   A values[kBefore + kWidth + kAfter];
-  bool begins, ends;
+  bool present, begins, ends;
 
-  /// By the place from the first of the kWidth on; 0 beyond the row.
+  /// By the place from the first of the kWidth on; 0 where nothing is inside.
   __device__ A operator[](int place) const { return values[kBefore + place]; }
-  __device__ bool inside(int place) const { return place < 0 ? !begins : place < kWidth || !ends; }
+  __device__ bool inside(int place) const {
+    return present && (place < 0 ? !begins : place < kWidth || !ends);
+  }
 };
 
 /// The type in which lanes exchange elements.
@@ -118,7 +120,7 @@ template <int kWidth, int kBefore, int kAfter, class T>
 __device__ RowPiece<Exchanged<T>, kWidth, kBefore, kAfter> load_piece(const T* from,
                                                                       const RowPacks::Place& at) {
   using A = Exchanged<T>;
-  RowPiece<A, kWidth, kBefore, kAfter> piece{{}, at.begins, at.ends};
+  RowPiece<A, kWidth, kBefore, kAfter> piece{{}, from != nullptr, at.begins, at.ends};
   if (from) {
     const Pack<T, kWidth> pack = load_pack<kWidth>(from);
 #pragma unroll
@@ -137,6 +139,21 @@ __device__ RowPiece<Exchanged<T>, kWidth, kBefore, kAfter> load_piece(const T* f
   }
   return piece;
 }
+
+/// The rows of a plane of inputs; `pack` is the thread's of the first one.
+template <class T>
+struct InputRows {
+  const T* pack;
+  std::int64_t rows, columns;
+
+  /// load_piece of what windows meet in a row, which may lie outside the plane.
+  template <class Window, int kWidth>
+  __device__ auto piece(std::int64_t row, const RowPacks::Place& at) const {
+    const bool inside = at.inside && row >= 0 && row < rows;
+    return load_piece<kWidth, Window::kInputsBefore, Window::kInputsAfter>(
+        inside ? pack + row * columns : nullptr, at);
+  }
+};
 
 /// Calls body.template operator()<kWidth>() with the most elements, kWidth or less, in packs of which rows of
 /// `columns` may be read, if aligned(elements). Returns whether there are such.

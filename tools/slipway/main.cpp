@@ -17,8 +17,8 @@ void settle_thread_waiting() {
 
 }  // namespace
 
-/// The OpenMP library reads its settings when it is loaded: this program is linked with nothing, makes them,
-/// and loads the rest. With simulated GPUs it is linked with all and keeps OpenMP's defaults.
+/// The OpenMP library reads its settings when it is loaded: this program, which is not linked with it, makes
+/// them and loads the rest. With simulated GPUs it is linked with all and keeps OpenMP's defaults.
 int main(int argc, char** argv) {
   settle_thread_waiting();
   void* library = dlopen(SLIPWAY_COMMANDS, RTLD_LAZY | RTLD_GLOBAL);
