@@ -58,8 +58,8 @@ class Communicator {
   /// The root's values become every rank's.
   virtual void broadcast(const Stream& stream, const Broadcast& broadcast, std::string_view phase) = 0;
 
-  /// Started, and waited for.
-  void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) {
+  /// Started, and waited for: sooner done where nobody computes meanwhile.
+  virtual void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) {
     start_all_reduce(stream, values, phase);
     wait(stream, values);
   }

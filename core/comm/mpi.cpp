@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
-#include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -16,6 +15,8 @@
 
 #include "core/comm/deadline.h"
 #include "core/comm/mpi_algorithm.h"
+#include "core/comm/mpi_recursive_doubling.h"
+#include "core/comm/mpi_roll_call.h"
 
 namespace slipway {
 namespace {
@@ -59,6 +60,10 @@ int mpi_count(std::int64_t count) {
   return static_cast<int>(count);
 }
 
+/// Bytes from which on an exchange is worth driving on while others compute, and a ring worth its many steps.
+/// Whoever waits for as few as these has them sooner by himself.
+constexpr std::size_t kFew = 64 << 10;
+
 /// MPI is asked by one thread at a time: the one that trains, or the one that drives exchanges on meanwhile.
 std::mutex& mpi_mutex() {
   static std::mutex mutex;
@@ -73,6 +78,7 @@ class MpiCommunicator final : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
+  void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
   void start_reduce_scatter(const Stream& stream, const TensorView& values, std::string_view phase) override;
   void start_all_gather(const Stream& stream, const Gather& gather, std::string_view phase) override;
   void wait(const Stream& stream, const TensorView& result) override;
@@ -80,22 +86,26 @@ class MpiCommunicator final : public Communicator {
 
  private:
   struct Exchange {
-    std::vector<MPI_Request> requests;  // null once they are done
+    std::vector<MPI_Request> requests;          // null once they are done
+    std::optional<RecursiveDoubling> doubling;  // what comes after them
     int code = MPI_SUCCESS;
     const char* call = "";
     std::string phase;
-    Clock::time_point start = Clock::now(), end = {};
+    bool ended = false;
+    Clock::time_point start, end;  // where somebody observes it
   };
-  using Requests = std::vector<MPI_Request>;
-  using Start = std::function<int(Requests&)>;
   struct Call {
     const void* result;
-    std::size_t bytes;
     const char* name;
     std::string_view phase;
   };
-  void start(const Call& call, const Start& start);
+  template <class Start>
+  void begin(const Call& call, const Start& start);
+  void begin_all_reduce(const TensorView& values, std::string_view phase);
+  void drive_on(std::size_t bytes);
   void finish(const void* result);
+  void wait_longer(std::unique_lock<std::mutex>& lock, Exchange& exchange);
+  Clock::time_point observed_time() const { return options_.observe ? Clock::now() : Clock::time_point{}; }
   void drive();
   bool test_all();
   bool test(Exchange& exchange);
@@ -103,17 +113,16 @@ class MpiCommunicator final : public Communicator {
   void check(int code, const char* call, std::string_view phase);
   [[noreturn]] void fail(const std::string& what, std::string_view phase);
   std::string who_is_missing();
-  std::vector<int> silent_ranks();
 
   MpiOptions options_;
   MPI_Comm ranks_ = MPI_COMM_NULL;
-  MPI_Comm roll_call_ = MPI_COMM_NULL;  // so that its messages meet no others
+  std::optional<RollCall> roll_call_;
   MPI_Op bfloat16_sum_ = MPI_OP_NULL;
   std::optional<MpiAlgorithm> algorithm_;
   int rank_ = 0, size_ = 1;
+  std::vector<DoublingStep> doubling_steps_;
+  int last_tag_ = 0;
   bool failed_ = false;
-  char here_ = 1;
-  std::vector<char> heard_;  // by rank; answers may come in as long as there is MPI
 
   std::map<const void*, Exchange> exchanges_;  // that were not waited for yet, by where their result will lie
   bool over_ = false, waits_ = false;
@@ -131,13 +140,13 @@ MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) 
   require(provided >= MPI_THREAD_SERIALIZED, mpi_library(), " serves one thread only, expected ",
           "MPI_THREAD_SERIALIZED");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &ranks_), "MPI_Comm_dup", "the start");
-  check(MPI_Comm_dup(MPI_COMM_WORLD, &roll_call_), "MPI_Comm_dup", "the start");
-  for (const MPI_Comm communicator : {ranks_, roll_call_})
-    MPI_Comm_set_errhandler(communicator, MPI_ERRORS_RETURN);
+  MPI_Comm_set_errhandler(ranks_, MPI_ERRORS_RETURN);
+  roll_call_.emplace(ranks_);
   check(MPI_Op_create(add_bfloat16, /*commute=*/1, &bfloat16_sum_), "MPI_Op_create", "the start");
   algorithm_.emplace();
   MPI_Comm_rank(ranks_, &rank_);
   MPI_Comm_size(ranks_, &size_);
+  doubling_steps_ = doubling_steps(rank_, size_);
   driver_ = std::thread([this] { drive(); });
 }
 
@@ -153,7 +162,7 @@ MpiCommunicator::~MpiCommunicator() {
   const Deadline deadline = exit_unless_ranks_come(options_.timeout, "MPI_Finalize");
   algorithm_.reset();
   MPI_Op_free(&bfloat16_sum_);
-  MPI_Comm_free(&roll_call_);
+  roll_call_->end();
   MPI_Comm_free(&ranks_);
   MPI_Finalize();
 }
@@ -169,13 +178,17 @@ void MpiCommunicator::check(int code, const char* call, std::string_view phase) 
 
 /// Whether it has ended, well or not.
 bool MpiCommunicator::test(Exchange& exchange) {
+  if (exchange.ended) return true;
   int done = 0;
-  if (exchange.code == MPI_SUCCESS)
-    exchange.code = MPI_Testall(static_cast<int>(exchange.requests.size()), exchange.requests.data(), &done,
-                                MPI_STATUSES_IGNORE);
-  const bool ended = done != 0 || exchange.code != MPI_SUCCESS;
-  if (ended && exchange.end == Clock::time_point{}) exchange.end = Clock::now();
-  return ended;
+  exchange.code = MPI_Testall(static_cast<int>(exchange.requests.size()), exchange.requests.data(), &done,
+                              MPI_STATUSES_IGNORE);
+  if (done != 0 && exchange.code == MPI_SUCCESS && exchange.doubling) {
+    exchange.code = exchange.doubling->next(exchange.requests);
+    done = exchange.requests.empty() ? 1 : 0;
+  }
+  exchange.ended = done != 0 || exchange.code != MPI_SUCCESS;
+  if (exchange.ended) exchange.end = observed_time();
+  return exchange.ended;
 }
 
 /// Whether all have ended.
@@ -197,29 +210,46 @@ void MpiCommunicator::drive() {
   }
 }
 
-void MpiCommunicator::start(const Call& call, const Start& start) {
-  constexpr std::size_t kLeastToDrive = 64 << 10;  // whoever waits for fewer bytes has them sooner by himself
-  {
-    const std::unique_lock lock(mpi_mutex());
-    Exchange exchange{.call = call.name, .phase = std::string(call.phase)};
-    check(start(exchange.requests), call.name, call.phase);
-    const bool added = exchanges_.emplace(call.result, std::move(exchange)).second;
-    require(added, call.name, ": an exchange with these values is on its way already");
-  }
-  if (call.bytes >= kLeastToDrive) started_.notify_all();
+/// It goes on by itself from drive_on() on.
+template <class Start>
+void MpiCommunicator::begin(const Call& call, const Start& start) {
+  const std::unique_lock lock(mpi_mutex());
+  Exchange exchange{.call = call.name, .phase = std::string(call.phase), .start = observed_time()};
+  check(start(exchange), call.name, call.phase);
+  const bool added = exchanges_.emplace(call.result, std::move(exchange)).second;
+  require(added, call.name, ": an exchange with these values is on its way already");
 }
 
-/// Waits, but neither forever nor at full speed: ranks may share processors.
+void MpiCommunicator::drive_on(std::size_t bytes) {
+  if (bytes > kFew) started_.notify_all();
+}
+
+/// Waits, but neither forever nor, after microseconds, at full speed: ranks may share processors.
 void MpiCommunicator::finish(const void* result) {
-  constexpr int kYields = 2000;
-  const Clock::time_point called = Clock::now(), deadline = called + options_.timeout;
+  constexpr int kSpins = 200;
+  const Clock::time_point called = observed_time();
   std::unique_lock lock(mpi_mutex());
   const auto found = exchanges_.find(result);
   require(found != exchanges_.end(), "MPI: no exchange with these values was started");
-  Exchange& exchange = found->second;
   waits_ = true;
+  for (int spins = 0; !test(found->second) && spins < kSpins; ++spins) {
+  }
+  if (!found->second.ended) wait_longer(lock, found->second);
+  waits_ = false;
+  const auto node = exchanges_.extract(found);
+  const Exchange& ended = node.mapped();
+  if (!exchanges_.empty()) started_.notify_all();
+  check(ended.code, ended.call, ended.phase);
+  if (!options_.observe) return;
+  const std::chrono::duration<double> waited = Clock::now() - called;
+  options_.observe({ended.phase, ended.start, ended.end, waited.count()});
+}
+
+void MpiCommunicator::wait_longer(std::unique_lock<std::mutex>& lock, Exchange& exchange) {
+  constexpr int kYields = 2000;
+  const Clock::time_point deadline = Clock::now() + options_.timeout;
+  if (options_.waits) options_.waits(exchange.phase);
   for (int tries = 0; !test(exchange); ++tries) {
-    if (tries == 0 && options_.waits) options_.waits(exchange.phase);
     if (tries >= kYields && Clock::now() >= deadline) fail(who_is_missing(), exchange.phase);
     lock.unlock();
     if (tries < kYields)
@@ -229,47 +259,16 @@ void MpiCommunicator::finish(const void* result) {
     lock.lock();
     test_all();
   }
-  waits_ = false;
-  const Exchange ended = std::move(exchange);
-  exchanges_.erase(found);
-  if (!exchanges_.empty()) started_.notify_all();
-  check(ended.code, ended.call, ended.phase);
-  const std::chrono::duration<double> waited = Clock::now() - called;
   if (options_.waits) options_.waits("");
-  if (options_.observe) options_.observe({ended.phase, ended.start, ended.end, waited.count()});
 }
 
 std::string MpiCommunicator::who_is_missing() {
   std::string missing;
-  for (const int silent : silent_ranks()) missing += text(missing.empty() ? "" : ", ", silent);
+  for (const int silent : roll_call_->silent_ranks(options_.answer_time))
+    missing += text(missing.empty() ? "" : ", ", silent);
   return text(
       "waited ", std::chrono::duration<double>(options_.timeout).count(), " s for the other ranks; ",
       missing.empty() ? "all answer, but wait for something else" : "no sign of life from rank " + missing);
-}
-
-/// Tells every rank that this one is alive and waits for them to tell it.
-std::vector<int> MpiCommunicator::silent_ranks() {
-  const auto count = static_cast<std::size_t>(size_);
-  heard_.assign(count, 0);
-  std::vector<MPI_Request> answers(count, MPI_REQUEST_NULL), calls(count, MPI_REQUEST_NULL);
-  for (int other = 0; other < size_; ++other) {
-    if (other == rank_) continue;
-    const auto i = static_cast<std::size_t>(other);
-    MPI_Irecv(&heard_[i], 1, MPI_CHAR, other, 0, roll_call_, &answers[i]);
-    MPI_Isend(&here_, 1, MPI_CHAR, other, 0, roll_call_, &calls[i]);
-  }
-  const Clock::time_point deadline = Clock::now() + options_.answer_time;
-  std::vector<int> silent;
-  do {
-    std::this_thread::sleep_for(1ms);
-    silent.clear();
-    for (int other = 0; other < size_; ++other) {
-      int done = 0;
-      MPI_Request& answer = answers[static_cast<std::size_t>(other)];  // null once it has come
-      if (MPI_Test(&answer, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || !done) silent.push_back(other);
-    }
-  } while (!silent.empty() && Clock::now() < deadline);
-  return silent;
 }
 
 void expect_host(const TensorView& values) {
@@ -277,17 +276,37 @@ void expect_host(const TensorView& values) {
           to_string(values.device));
 }
 
-void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, std::string_view phase) {
+void MpiCommunicator::begin_all_reduce(const TensorView& values, std::string_view phase) {
   expect_host(values);
   const int count = mpi_count(values.type.layout.extent(values.shape()));
   const MPI_Datatype type = mpi_type(values.dtype());
   if (count == 0) return;
-  const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype());
-  start({values.data, bytes, "MPI_Iallreduce", phase}, [&](Requests& requests) {
-    algorithm_->choose(bytes);
-    return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum_of(values.dtype()), ranks_,
-                          &requests.emplace_back());
-  });
+  const MPI_Op sum = sum_of(values.dtype());
+  if (const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype()); bytes <= kFew) {
+    begin({values.data, "MPI_Isend", phase}, [&](Exchange& exchange) {
+      constexpr int kTags = 32768;  // which every MPI has
+      last_tag_ = (last_tag_ + 1) % kTags;
+      exchange.doubling.emplace(
+          ranks_, last_tag_, doubling_steps_,
+          RecursiveDoubling::Values{values.data, count, static_cast<int>(bytes), type, sum});
+      return exchange.doubling->next(exchange.requests);
+    });
+  } else {
+    begin({values.data, "MPI_Iallreduce", phase}, [&](Exchange& exchange) {
+      return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum, ranks_,
+                            &exchange.requests.emplace_back());
+    });
+  }
+}
+
+void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, std::string_view phase) {
+  begin_all_reduce(values, phase);
+  drive_on(values.type.bytes());
+}
+
+void MpiCommunicator::all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) {
+  begin_all_reduce(values, phase);
+  wait(stream, values);
 }
 
 /// A reduction to each rank: together they send what has to be sent, while Open MPI's
@@ -298,16 +317,17 @@ void MpiCommunicator::start_reduce_scatter(const Stream&, const TensorView& valu
   const MPI_Datatype type = mpi_type(values.dtype());
   if (count == 0) return;
   const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype());
-  start({values.data, bytes, "MPI_Ireduce", phase}, [&](Requests& requests) {
+  begin({values.data, "MPI_Ireduce", phase}, [&](Exchange& exchange) {
     int code = MPI_SUCCESS;
     for (int root = 0; root < size_ && code == MPI_SUCCESS; ++root) {
       std::byte* slice = values.data + static_cast<std::size_t>(root) * bytes;
       const bool own = root == rank_;
       code = MPI_Ireduce(own ? MPI_IN_PLACE : slice, own ? slice : nullptr, count, type,
-                         sum_of(values.dtype()), root, ranks_, &requests.emplace_back());
+                         sum_of(values.dtype()), root, ranks_, &exchange.requests.emplace_back());
     }
     return code;
   });
+  drive_on(values.type.bytes());
 }
 
 void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std::string_view phase) {
@@ -318,10 +338,11 @@ void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std:
           "all_gather: parts of ", gather.part.type, " from ", size_, " ranks don't make ", gather.all.type);
   if (bytes == 0) return;
   const bool in_place = gather.part.data == gather.all.data + static_cast<std::ptrdiff_t>(rank_) * bytes;
-  start({gather.all.data, gather.all.type.bytes(), "MPI_Iallgather", phase}, [&](Requests& requests) {
+  begin({gather.all.data, "MPI_Iallgather", phase}, [&](Exchange& exchange) {
     return MPI_Iallgather(in_place ? MPI_IN_PLACE : gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes,
-                          MPI_BYTE, ranks_, &requests.emplace_back());
+                          MPI_BYTE, ranks_, &exchange.requests.emplace_back());
   });
+  drive_on(gather.all.type.bytes());
 }
 
 void MpiCommunicator::wait(const Stream&, const TensorView& result) {
@@ -332,9 +353,9 @@ void MpiCommunicator::broadcast(const Stream&, const Broadcast& broadcast, std::
   expect_host(broadcast.values);
   const int bytes = mpi_count(static_cast<std::int64_t>(broadcast.values.type.bytes()));
   if (bytes == 0) return;
-  start({broadcast.values.data, broadcast.values.type.bytes(), "MPI_Ibcast", phase}, [&](Requests& requests) {
+  begin({broadcast.values.data, "MPI_Ibcast", phase}, [&](Exchange& exchange) {
     return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_,
-                      &requests.emplace_back());
+                      &exchange.requests.emplace_back());
   });
   finish(broadcast.values.data);
 }

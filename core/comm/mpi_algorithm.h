@@ -2,13 +2,11 @@
 
 #include <mpi.h>
 
-#include <cstddef>
-
 namespace slipway {
 
-/// How Open MPI is to all-reduce without blocking. Of values that are reduced in place it would otherwise
-/// send all of them to one rank and back, however large they are, which takes twice as long as MPI_Allreduce
-/// does. Other libraries choose by themselves.
+/// Makes Open MPI all-reduce in a ring where it does not block. Of values that are reduced in place it would
+/// otherwise send all of them to one rank and back, however large they are, which takes twice as long as
+/// MPI_Allreduce does. Other libraries choose by themselves.
 class MpiAlgorithm {
  public:
   /// After MPI_Init.
@@ -16,9 +14,6 @@ class MpiAlgorithm {
   MpiAlgorithm(const MpiAlgorithm&) = delete;
   MpiAlgorithm& operator=(const MpiAlgorithm&) = delete;
   ~MpiAlgorithm();
-
-  /// For the all-reduces that start from now on, of so many bytes on every rank.
-  void choose(std::size_t bytes);
 
  private:
   bool ready_ = false;

@@ -72,16 +72,18 @@ void expect_collectives(Communicator& ranks) {
     EXPECT_THROW(ranks.reduce_scatter({}, Tensor(DType::float32, Shape{size + 1}), "a test"), Error);
   }
   // Several on their way, waited for in another order.
-  std::vector<Tensor> started;
-  for (std::int64_t i = 0; i < 5; ++i) {
-    started.push_back(Tensor::full(DType::float32, Shape{100'000}, static_cast<double>(i + rank)));
-    ranks.start_all_reduce({}, started.back(), "a test");
-  }
-  for (std::int64_t i = 5; i-- > 0;) {
-    const Tensor& values = started[static_cast<std::size_t>(i)];
-    ranks.wait({}, values);
-    for (const std::int64_t at : {0, 99'999})
-      ASSERT_EQ(values.at({at}), static_cast<double>(i * size + size * (size - 1) / 2));
+  for (const std::int64_t count : {1, 3000, 100'000}) {
+    std::vector<Tensor> started;
+    for (std::int64_t i = 0; i < 5; ++i) {
+      started.push_back(Tensor::full(DType::float32, Shape{count}, static_cast<double>(i + rank)));
+      ranks.start_all_reduce({}, started.back(), "a test");
+    }
+    for (std::int64_t i = 5; i-- > 0;) {
+      const Tensor& values = started[static_cast<std::size_t>(i)];
+      ranks.wait({}, values);
+      for (const std::int64_t at : {std::int64_t{0}, count - 1})
+        ASSERT_EQ(values.at({at}), static_cast<double>(i * size + size * (size - 1) / 2));
+    }
   }
   for (int root = 0; root < ranks.size(); ++root) {
     const Tensor values = Tensor::full(DType::float64, Shape{5}, static_cast<double>(rank));
