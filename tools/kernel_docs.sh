@@ -52,7 +52,7 @@ A row is one kernel in one call of a kernel slot with typical sizes, in float32 
 | registers | of a thread | |
 | spilled | bytes of registers that a thread keeps in memory; such a kernel does not compile | 0 |
 | shared memory | bytes of a block, as compiled + as asked for at the launch | |
-| moved | bytes that travel between multiprocessors and memory, in sectors of 32, over the distinct bytes that the kernel reads and writes. What is read again counts, unless a block's share of the first-level cache (128 KiB for 2048 threads) still holds it | 1.05 where memory limits |
+| moved | bytes that travel between multiprocessors and memory, in sectors of 32, over the distinct bytes that the kernel reads and writes. Additions in memory, which go where data say, need their sectors of 32 bytes. What is read again counts, unless a block's share of the first-level cache (128 KiB for 2048 threads) still holds it | 1.05 where memory limits |
 | by the call | the same of all kernels of the call, over its inputs read once and its outputs written once | |
 | sectors | the fewest sectors that could hold what a warp asks for at once, over those that it touches | 95 % where memory limits |
 | banks | steps in which shared memory serves a warp, over those without conflicts | 1.00 |

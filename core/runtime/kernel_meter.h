@@ -15,7 +15,8 @@ struct KernelTraffic {
   std::uint32_t block_threads = 0;       // of the largest launch
   std::size_t dynamic_shared_bytes = 0;  // the same
 
-  // Device memory, in bytes that instructions name, and in distinct bytes, which no kernel can do without.
+  // Device memory, in bytes that instructions name, and in distinct bytes, which no kernel can do without. Of
+  // atomic updates, which go where data say, these are distinct sectors: memory updates nothing smaller.
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t distinct_bytes_read = 0;

@@ -164,7 +164,7 @@ void Checker::check_global(const Access& access) {
   }
   if (settings().meter) {
     meter_access(Space::device, access);
-    measure_distinct(access, cells, launch);
+    if (access.effect != Effect::update) measure_distinct(access, cells, launch);
   }
   check_cells(access, cells, launch);
 }
@@ -208,7 +208,6 @@ void for_each_cell(const Access& access, Visit visit) {
   }
 }
 
-// What an atomic update reads is what it writes.
 void Checker::measure_distinct(const Access& access, const Cell* cells, std::uint32_t owner) const {
   std::uint32_t fresh = 0;
   for_each_cell(access, [&](std::size_t i, std::uint8_t bytes) {

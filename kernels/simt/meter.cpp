@@ -6,6 +6,7 @@
 #include <span>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "kernels/simt/block.h"
 #include "kernels/simt/launch.h"
@@ -93,6 +94,7 @@ class Meter {
     running_->block_threads =
         std::max(running_->block_threads, launch.block.x * launch.block.y * launch.block.z);
     running_->dynamic_shared_bytes = std::max(running_->dynamic_shared_bytes, launch.shared_bytes);
+    updated_.clear();
     cache_.clear(kCacheBytes / kSectorBytes * running_->block_threads / kResidentThreads);
   }
 
@@ -153,6 +155,8 @@ class Meter {
     for (const std::uintptr_t sector : sectors) {
       const bool held = request.front().effect == Effect::load && cache_.read(sector);
       running_->moved_sectors += held ? 0 : 1;
+      if (request.front().effect == Effect::update && updated_.insert(sector).second)
+        running_->distinct_bytes_written += kSectorBytes;
     }
   }
 
@@ -162,6 +166,7 @@ class Meter {
   std::array<std::unordered_map<const void*, std::uint32_t>, kMaxThreads> occurrences_;
   std::array<std::uint32_t, kMaxThreads> turns_{};
   SectorCache cache_;
+  std::unordered_set<std::uintptr_t> updated_;  // sectors, by this launch
 };
 
 /// What the rest of the program sees of it.

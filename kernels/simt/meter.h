@@ -21,7 +21,7 @@ enum class Space : std::uint8_t { device, shared };
 void meter_grid_begin(const KernelLaunch& launch);
 void meter_access(Space space, const Access& access);
 void meter_block_end();
-/// Bytes that the launch has not read, or written, before.
+/// Bytes that the launch has not read, or written, before. Of atomic updates the meter knows them by itself.
 void meter_distinct(Effect effect, std::uint32_t bytes);
 
 }  // namespace slipway::simt

@@ -126,6 +126,21 @@ TEST(SimtMeter, EveryWriteMoves) {
   EXPECT_EQ(traffic.distinct_bytes(), 256u);
 }
 
+__global__ void count_in(int* counts, int stride) { atomicAdd(&counts[threadIdx.x % 4 * stride], 1); }
+
+/// 16 additions to each of four counts.
+KernelTraffic measure_counting(int stride) {
+  return measure([stride] {
+    const DeviceArray<int> counts(std::vector<int>(static_cast<std::size_t>(4 * stride)));
+    run({1, 64}, count_in, counts.data(), stride);
+  });
+}
+
+TEST(SimtMeter, AtomicUpdatesNeedWholeSectorsOnce) {
+  EXPECT_EQ(measure_counting(1).distinct_bytes(), 32u);
+  EXPECT_EQ(measure_counting(8).distinct_bytes(), 4 * 32u);
+}
+
 __global__ void copy_bytes(const unsigned char* x, unsigned char* y) { y[threadIdx.x] = x[threadIdx.x]; }
 
 TEST(SimtMeter, BytesSideBySideAreDistinct) {

@@ -65,13 +65,8 @@ auto run_error_sums(CaseArrays& arrays, DType dtype) {
   };
 }
 
-constexpr const char* kPredictions =
-    "Each row adds to one of the counts, 8 bytes of a sector of 32, wherever its label and its prediction "
-    "lie; "
-    "a single addition to each sector that is hit would come to more than 1.05, too.";
-
 const KernelCases registered({in_both_types("top_k_hits", "128 classes", run_top_k),
-                              in_both_types("confusion", "128 classes", run_confusion, kPredictions),
+                              in_both_types("confusion", "128 classes", run_confusion),
                               in_both_types("binary_confusion", "", run_binary_confusion),
                               in_both_types("error_sums", "32 columns", run_error_sums)});
 
