@@ -1,6 +1,19 @@
 #include "core/runtime/variables.h"
 
+#include <exception>
+
 namespace slipway {
+namespace {
+
+void initialize(const VariableSpec& spec, const Tensor& memory) {
+  if (!spec.initialize) return;
+  if (memory.device().is_host() && memory.type().is_row_major()) return spec.initialize(memory);
+  const Tensor host(spec.dtype, spec.shape);
+  spec.initialize(host);
+  copy_elements(host, memory);
+}
+
+}  // namespace
 
 VariableArena VariableArena::plan(const Graph& graph, const std::string& name,
                                   const std::vector<Value>& variables) {
@@ -22,40 +35,51 @@ Tensor Variables::zeros(const ValueType& type) const {
   return memory;
 }
 
-void Variables::insert(const VariableSpec& spec, Tensor memory) {
-  if (spec.initialize && memory.device().is_host() && memory.type().is_row_major()) {
-    spec.initialize(memory);
-  } else if (spec.initialize) {
-    const Tensor host(spec.dtype, spec.shape);
-    spec.initialize(host);
-    copy_elements(host, memory);
+void Variables::insert(const std::vector<NewVariable>& variables) {
+  const int threads = stream_.device.is_host() ? stream_.threads : 1;
+  std::exception_ptr mistake;
+  // Each draws from a random sequence of its own: the order is of no account.
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (const NewVariable& variable : variables) {
+    try {
+      initialize(*variable.spec, variable.memory);
+    } catch (...) {
+#pragma omp critical(slipway_variables)
+      mistake = std::current_exception();
+    }
   }
-  tensors_[spec.name] = std::move(memory);
+  if (mistake) std::rethrow_exception(mistake);
+  for (const NewVariable& variable : variables) tensors_[variable.spec->name] = variable.memory;
 }
 
 void Variables::allocate(const VariableArena& arena, const Graph& graph) {
   require(!contains(arena.name), "variable '", arena.name, "' exists already");
   const Tensor flat = zeros({arena.dtype, Shape{arena.elements}});
+  std::vector<NewVariable> members;
   for (const VariableArena::Member& member : arena.members) {
     const Value value = graph.find(member.name);
-    insert(graph.node(value.node).variable,
-           flat.shared(graph.type(value), static_cast<std::size_t>(member.offset) * size_of(arena.dtype)));
+    members.push_back(
+        {&graph.node(value.node).variable,
+         flat.shared(graph.type(value), static_cast<std::size_t>(member.offset) * size_of(arena.dtype))});
   }
+  insert(members);
   tensors_[arena.name] = flat;
 }
 
 void Variables::allocate(const Graph& graph) {
+  std::vector<NewVariable> missing;
   for (const Node& node : graph.nodes()) {
     if (node.kind != NodeKind::variable) continue;
     const ValueType& type = node.outputs[0];
     if (!contains(node.name)) {
-      insert(node.variable, zeros(type));
+      missing.push_back({&node.variable, zeros(type)});
       continue;
     }
     const ValueType& existing = (*this)[node.name].type();
     require(existing.dtype == type.dtype && existing.shape == type.shape, "variable '", node.name, "' is ",
             existing, ", but the graph expects ", type);
   }
+  insert(missing);
 }
 
 Variables Variables::with_arena(const VariableArena& arena, const std::string& flat) const {

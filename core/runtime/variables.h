@@ -62,7 +62,12 @@ class Variables {
   void enqueue_write(const std::string& name, const TensorView& value) const;
 
  private:
-  void insert(const VariableSpec& spec, Tensor memory);
+  struct NewVariable {
+    const VariableSpec* spec;
+    Tensor memory;  // zeros
+  };
+  /// Initialises the variables, on the host with all threads of the stream, and keeps them.
+  void insert(const std::vector<NewVariable>& variables);
   Tensor zeros(const ValueType& type) const;
 
   Stream stream_;

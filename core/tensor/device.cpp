@@ -1,5 +1,6 @@
 #include "core/tensor/device.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -33,7 +34,14 @@ class CpuBackend final : public DeviceBackend {
   void upload(const Stream& stream, const ByteCopy& bytes) override { copy(stream, bytes); }
   void download(const Stream& stream, const ByteCopy& bytes) override { copy(stream, bytes); }
   void copy(const Stream&, const ByteCopy& copy) override { std::memcpy(copy.to, copy.from, copy.bytes); }
-  void zero(const Stream&, std::byte* to, std::size_t bytes) override { std::memset(to, 0, bytes); }
+  /// On several threads where memory is large: the system hands it out page by page when it is first written.
+  void zero(const Stream& stream, std::byte* to, std::size_t bytes) override {
+    constexpr std::size_t kPart = 1 << 20;
+    const std::size_t parts = (bytes + kPart - 1) / kPart;
+#pragma omp parallel for num_threads(stream.threads) schedule(static) if (parts > 1)
+    for (std::size_t i = 0; i < parts; ++i)
+      std::memset(to + i * kPart, 0, std::min(kPart, bytes - i * kPart));
+  }
   void synchronize(const Stream&) override {}
 
   std::byte* allocate_pinned(Device device, std::size_t bytes) override { return allocate(device, bytes); }
