@@ -21,8 +21,9 @@ __global__ void __launch_bounds__(kMostTeamThreads)
                    std::int64_t* indices) {
   using A = AccumulatorOf<T>;
   __shared__ Ranked<A> shared[kMostWarps];
+  const std::int64_t threads = blockDim.x, thread = threadIdx.x;
   loop.for_each([&](std::int64_t row, std::int64_t width) {
-    Ranked<A> last = before_all<A>();
+    Ranked<A> last = before_all<A>(), own = last;
     for (std::int64_t k = 0; k < picked; ++k) {
       Ranked<A> best = Ranked<A>::none();
       for_each_pack<kWidth, 0>(width, [&](int, std::int64_t column) {
@@ -34,9 +35,13 @@ __global__ void __launch_bounds__(kMostTeamThreads)
         }
       });
       last = team_reduce(best, First(), shared);
-      if (row < loop.rows && threadIdx.x == 0) {
-        values[row * picked + k] = from_accumulator<T>(last.value);
-        indices[row * picked + k] = last.place;
+      // Each thread keeps one, so that they are written side by side.
+      const std::int64_t first = k / threads * threads;
+      if (first + thread == k) own = last;
+      const bool is_full = k + 1 == picked || k + 1 == first + threads;
+      if (is_full && row < loop.rows && first + thread <= k) {
+        values[row * picked + first + thread] = from_accumulator<T>(own.value);
+        indices[row * picked + first + thread] = own.place;
       }
     }
   });
