@@ -31,6 +31,7 @@ struct RowWindow {
   static constexpr int kOutputsBefore = (kKernel - 1 - kPadding) / kStride;
   static constexpr int kOutputsAfter = (kPadding + kStride - 1) / kStride;
   static constexpr int kOutputRows = (kKernel + kStride - 1) / kStride;  // whose windows may meet an input
+  static constexpr int kLeastPack = kKernel > 3 ? 4 : 2;                 // that its kernels are compiled for
 
   static bool fits(const RowWindowProblem& problem) {
     using Both = std::array<std::int64_t, 2>;
@@ -96,10 +97,10 @@ class RowPacks {
   Divisor rows_, packs_;
 };
 
-/// kWidth neighbours of a row, and kBefore and kAfter beside them, one at most.
+/// kWidth neighbours of a row, and kBefore and kAfter beside them, which the packs beside theirs hold.
 template <class A, int kWidth, int kBefore, int kAfter>
 struct RowPiece {
-  static_assert(kBefore >= 0 && kBefore <= 1 && kAfter >= 0 && kAfter <= 1);
+  static_assert(kBefore >= 0 && kBefore <= kWidth && kAfter >= 0 && kAfter <= kWidth);
   A values[kBefore + kWidth + kAfter];
   bool present, begins, ends;
 
@@ -127,15 +128,17 @@ __device__ RowPiece<Exchanged<T>, kWidth, kBefore, kAfter> load_piece(const T* f
     for (int k = 0; k < kWidth; ++k) piece.values[kBefore + k] = to_accumulator(pack.values[k]);
   }
   const int lane = static_cast<int>(threadIdx.x) % kWarpThreads;
-  if constexpr (kBefore > 0) {
-    A before = __shfl_up_sync(kAllLanes, piece[kWidth - 1], 1);
-    if (from && lane == 0 && !at.begins) before = to_accumulator(from[-1]);
-    piece.values[0] = at.begins ? A(0) : before;
+#pragma unroll
+  for (int k = 0; k < kBefore; ++k) {
+    A before = __shfl_up_sync(kAllLanes, piece[kWidth - kBefore + k], 1);
+    if (from && lane == 0 && !at.begins) before = to_accumulator(from[k - kBefore]);
+    piece.values[k] = at.begins ? A(0) : before;
   }
-  if constexpr (kAfter > 0) {
-    A after = __shfl_down_sync(kAllLanes, piece[0], 1);
-    if (from && lane == kWarpThreads - 1 && !at.ends) after = to_accumulator(from[kWidth]);
-    piece.values[kBefore + kWidth] = at.ends ? A(0) : after;
+#pragma unroll
+  for (int k = 0; k < kAfter; ++k) {
+    A after = __shfl_down_sync(kAllLanes, piece[k], 1);
+    if (from && lane == kWarpThreads - 1 && !at.ends) after = to_accumulator(from[kWidth + k]);
+    piece.values[kBefore + kWidth + k] = at.ends ? A(0) : after;
   }
   return piece;
 }
@@ -156,13 +159,14 @@ struct InputRows {
 };
 
 /// Calls body.template operator()<kWidth>() with the most elements, kWidth or less, in packs of which rows of
-/// `columns` may be read, if aligned(elements). Returns whether there are such.
-template <int kWidth, class Aligned, class Body>
+/// `columns` may be read, if aligned(elements). Returns whether there are such, of kLeast or more.
+template <int kWidth, int kLeast, class Aligned, class Body>
 bool visit_row_packs(std::int64_t columns, const Aligned& aligned, const Body& body) {
-  if constexpr (kWidth < 2) {
+  if constexpr (kWidth < kLeast) {
     return false;
   } else {
-    if (columns % kWidth != 0 || !aligned(kWidth)) return visit_row_packs<kWidth / 2>(columns, aligned, body);
+    if (columns % kWidth != 0 || !aligned(kWidth))
+      return visit_row_packs<kWidth / 2, kLeast>(columns, aligned, body);
     body.template operator()<kWidth>();
     return true;
   }
@@ -173,9 +177,9 @@ bool visit_row_packs(std::int64_t columns, const Aligned& aligned, const Body& b
 template <class T, class... Windows, class Aligned, class Body>
 bool visit_row_windows(const RowWindowProblem& problem, const Aligned& aligned, const Body& body) {
   const auto visit = [&]<class Window>(Window) {
-    return Window::fits(problem) &&
-           visit_row_packs<kPackSize<T>>(problem.input_columns, aligned,
-                                         [&]<int kWidth>() { body.template operator()<Window, kWidth>(); });
+    return Window::fits(problem) && visit_row_packs<kPackSize<T>, Window::kLeastPack>(
+                                        problem.input_columns, aligned,
+                                        [&]<int kWidth>() { body.template operator()<Window, kWidth>(); });
   };
   return (visit(Windows{}) || ...);
 }

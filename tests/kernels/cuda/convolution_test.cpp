@@ -122,6 +122,14 @@ std::vector<Conv2dCase> cases_of_packs() {
     all.push_back({{3, 3, 9, columns}, {3, 1, 3, 3}, same, 3, true, true, Activation::relu});
     all.push_back({{3, 2, 9, columns}, {4, 1, 3, 3}, halved, 2, true, true, Activation::none});
   }
+  for (const std::int64_t columns : {8, 12, 264}) {
+    const Window2d around_two{.padding_begin = {2, 2}, .padding_end = {2, 2}};
+    const Window2d around_three{.padding_begin = {3, 3}, .padding_end = {3, 3}};
+    const Window2d halved_by_five{.stride = {2, 2}, .padding_begin = {2, 2}, .padding_end = {2, 2}};
+    all.push_back({{2, 2, 9, columns}, {4, 1, 5, 5}, around_two, 2, true, true, Activation::relu});
+    all.push_back({{2, 2, 9, columns}, {2, 1, 5, 5}, halved_by_five, 2, true, false, Activation::none});
+    all.push_back({{2, 2, 9, columns}, {4, 1, 7, 7}, around_three, 2, true, true, Activation::none});
+  }
   all.push_back({{2, 2, 3, 264}, {4, 1, 3, 3}, same, 2, false, false, Activation::none});
   all.push_back({{2, 2, 4, 528}, {2, 1, 3, 3}, halved, 2, false, true, Activation::none});
   all.push_back({{70, 2, 8, 8}, {2, 1, 3, 3}, same, 2, true, false, Activation::none});
