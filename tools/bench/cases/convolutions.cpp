@@ -4,26 +4,26 @@
 namespace slipway {
 namespace {
 
-/// 3 x 3 windows with padding over images of 16 x 16.
+/// Square windows with padding over square images.
 struct Convolution {
-  std::int64_t batch, in, out, groups;
+  std::int64_t batch, in, out, groups, kernel = 3, edge = 16;
 
   std::string describe() const {
-    return groups > 1 ? text("depthwise, ", in, " channels") : text(in, " channels to ", out);
+    if (groups == 1) return text(in, " channels to ", out);
+    return text("depthwise, ", in, " channels", kernel == 3 ? "" : text(", windows of ", kernel));
   }
   Conv2dProblem problem(CaseArrays& arrays, DType dtype) const {
-    constexpr std::int64_t kEdge = 16, kKernel = 3;
+    constexpr std::int64_t kManyTaps = 81;  // from so many on, arithmetic limits
     const std::int64_t images = batch * arrays.size(1, 128);
-    const Conv2dProblem problem{.x = {dtype, Shape{images, in, kEdge, kEdge}},
-                                .weight = {dtype, Shape{out, in / groups, kKernel, kKernel}},
-                                .y = {dtype, Shape{images, out, kEdge, kEdge}},
-                                .window = {.padding_begin = {1, 1}, .padding_end = {1, 1}},
-                                .groups = groups,
-                                .has_bias = true};
-    if (groups == 1) {
-      arrays.set_operations(2.0 * static_cast<double>(problem.y.elements()) *
-                            static_cast<double>(in * kKernel * kKernel));
-    }
+    const Conv2dProblem problem{
+        .x = {dtype, Shape{images, in, edge, edge}},
+        .weight = {dtype, Shape{out, in / groups, kernel, kernel}},
+        .y = {dtype, Shape{images, out, edge, edge}},
+        .window = {.padding_begin = {kernel / 2, kernel / 2}, .padding_end = {kernel / 2, kernel / 2}},
+        .groups = groups,
+        .has_bias = true};
+    const std::int64_t taps = in / groups * kernel * kernel;  // of an output
+    if (taps >= kManyTaps) arrays.set_operations(2.0 * static_cast<double>(problem.y.elements() * taps));
     return problem;
   }
 };
@@ -86,10 +86,14 @@ std::vector<KernelCase> backward_weights_cases(const Convolution& convolution) {
 
 constexpr Convolution kDense{.batch = 4, .in = 32, .out = 64, .groups = 1};
 constexpr Convolution kDepthwise{.batch = 8, .in = 64, .out = 64, .groups = 64};
+constexpr Convolution kWide{.batch = 8, .in = 64, .out = 64, .groups = 64, .kernel = 7, .edge = 32};
+constexpr Convolution kVeryWide{.batch = 8, .in = 64, .out = 64, .groups = 64, .kernel = 9};
 
-const KernelCases registered({forward_cases(kDense), forward_cases(kDepthwise), backward_data_cases(kDense),
-                              backward_data_cases(kDepthwise), backward_weights_cases(kDense),
-                              backward_weights_cases(kDepthwise)});
+const KernelCases registered({forward_cases(kDense), forward_cases(kDepthwise), forward_cases(kWide),
+                              forward_cases(kVeryWide), backward_data_cases(kDense),
+                              backward_data_cases(kDepthwise), backward_data_cases(kWide),
+                              backward_data_cases(kVeryWide), backward_weights_cases(kDense),
+                              backward_weights_cases(kDepthwise), backward_weights_cases(kWide)});
 
 }  // namespace
 }  // namespace slipway

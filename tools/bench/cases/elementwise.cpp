@@ -4,6 +4,7 @@
 #include "kernels/binary.h"
 #include "kernels/cast.h"
 #include "kernels/dropout.h"
+#include "kernels/elementwise.h"
 #include "kernels/flat.h"
 #include "kernels/memory.h"
 #include "kernels/relu.h"
@@ -79,6 +80,33 @@ auto run_add_rows(CaseArrays& arrays, DType dtype) {
                                      .shape = Shape{rows, kWidth},
                                      .a_strides = Dims{kWidth, 1},
                                      .b_strides = Dims{0, 1}}] { binary(arrays.stream(), args); };
+}
+
+/// A gate, as layers leave it to be fused: silu(a + bias) b, the bias one value a column.
+auto run_chain(CaseArrays& arrays, DType dtype) {
+  using Kind = ElementwiseStep::Kind;
+  using Source = ElementwiseOperand::Source;
+  constexpr std::int64_t kWidth = 1024;
+  const std::int64_t rows = elements(arrays) / kWidth;
+  const ElementwiseOperand a{.source = Source::input, .index = 0}, bias{.source = Source::input, .index = 1},
+      b{.source = Source::input, .index = 2};
+  const auto step = [](std::uint8_t index) {
+    return ElementwiseOperand{.source = Source::step, .index = index};
+  };
+  const auto function = [](auto one) { return static_cast<std::uint8_t>(one); };
+  const std::vector<ElementwiseStep> steps{
+      {.kind = Kind::binary, .function = function(BinaryFunction::add), .a = a, .b = bias},
+      {.kind = Kind::unary, .function = function(UnaryFunction::silu), .a = step(0)},
+      {.kind = Kind::binary, .function = function(BinaryFunction::multiply), .a = step(1), .b = b}};
+  ElementwiseArgs args{
+      .input_count = 3, .dtype = dtype, .y = arrays.out(dtype, rows * kWidth), .shape = Shape{rows, kWidth}};
+  args.inputs[0] = {arrays.in(dtype, rows * kWidth), dtype, Dims{kWidth, 1}};
+  args.inputs[1] = {arrays.in(dtype, kWidth), dtype, Dims{0, 1}};
+  args.inputs[2] = {arrays.in(dtype, rows * kWidth), dtype, Dims{kWidth, 1}};
+  return [&arrays, args, steps]() mutable {
+    args.steps = steps;
+    elementwise_kernel(arrays.stream(), args);
+  };
 }
 
 auto run_scale(CaseArrays& arrays, DType dtype) {
@@ -176,6 +204,7 @@ const KernelCases registered({in_both_types("relu_forward", "", run_relu),
                               in_both_types("unary_backward", "gelu", run_gelu_gradient),
                               in_both_types("binary", "add", run_add),
                               in_both_types("binary", "add to rows of 1024", run_add_rows),
+                              in_both_types("elementwise", "silu(a + bias) b", run_chain),
                               in_both_types("scale", "", run_scale),
                               in_both_types("dropout", "", run_dropout),
                               in_both_types("accumulate", "", run_accumulate),

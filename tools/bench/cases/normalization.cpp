@@ -128,13 +128,34 @@ std::vector<KernelCase> batch_norm_gradient_cases(const Images& images) {
   return in_both_types("batch_norm_backward", images.describe(), prepare);
 }
 
+/// What four ranks found of their parts of a batch.
+std::vector<KernelCase> batch_norm_merge_cases(std::int64_t channels) {
+  return {{"batch_norm_merge", text("float32, ", channels, " channels"), [=](CaseArrays& arrays) {
+             constexpr DType kType = DType::float32;
+             constexpr int kRanks = 4;
+             return [&arrays, args = BatchNormMergeArgs{.dtype = kType,
+                                                        .moments = arrays.in(kType, kRanks * 2 * channels),
+                                                        .ranks = kRanks,
+                                                        .channels = channels,
+                                                        .samples = 64,
+                                                        .pixels = 1024,
+                                                        .mean = arrays.out(kType, channels),
+                                                        .variance = arrays.out(kType, channels),
+                                                        .running_mean = arrays.in_out(kType, channels),
+                                                        .running_variance = arrays.in_out(kType, channels),
+                                                        .momentum = 0.1}] {
+               batch_norm_merge(arrays.stream(), args);
+             };
+           }}};
+}
+
 constexpr Images kPlanes{.batch = 16, .channels = 16, .pixels = 1024};
 constexpr Images kColumns{.batch = 256, .channels = 1024, .pixels = 1};
 
 const KernelCases registered({layer_norm_cases(768), layer_norm_gradient_cases(768),
                               batch_norm_cases(kPlanes), batch_norm_cases(kColumns),
                               batch_norm_inference_cases(kPlanes), batch_norm_gradient_cases(kPlanes),
-                              batch_norm_gradient_cases(kColumns)});
+                              batch_norm_gradient_cases(kColumns), batch_norm_merge_cases(1024)});
 
 }  // namespace
 }  // namespace slipway

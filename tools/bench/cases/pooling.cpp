@@ -4,11 +4,11 @@
 namespace slipway {
 namespace {
 
-/// Square windows over [8, 16, 64, 64], more images where there is a device to fill.
+/// Square windows over [4, 16, 64, 64], more images where there is a device to fill.
 struct Pool {
   std::int64_t kernel, stride, padding;
 
-  static constexpr std::int64_t kEdge = 64;
+  static constexpr std::int64_t kEdge = 64, kManyWindows = 64;
   std::string describe() const { return text("windows of ", kernel, ", stride ", stride); }
   Window2d window() const {
     return {
@@ -17,6 +17,12 @@ struct Pool {
   ValueType x(const CaseArrays& arrays, DType dtype) const { return images(arrays, dtype, kEdge); }
   ValueType y(const CaseArrays& arrays, DType dtype) const {
     return images(arrays, dtype, (kEdge + 2 * padding - kernel) / stride + 1);
+  }
+  /// Wide windows that overlap meet every element so often that arithmetic limits them.
+  void count_operations(CaseArrays& arrays) const {
+    if (kernel * kernel < kManyWindows * stride * stride) return;
+    const std::int64_t outputs = y(arrays, DType::float32).elements();
+    arrays.set_operations(static_cast<double>(outputs * kernel * kernel));
   }
 
  private:
@@ -27,6 +33,7 @@ struct Pool {
 
 std::vector<KernelCase> max_pool_cases(const Pool& pool) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
+    pool.count_operations(arrays);
     const ValueType x = pool.x(arrays, dtype), y = pool.y(arrays, dtype),
                     index = pool.y(arrays, DType::uint8);
     return [&arrays, args = MaxPool2dArgs{.x_type = x,
@@ -45,6 +52,7 @@ std::vector<KernelCase> max_pool_cases(const Pool& pool) {
 
 std::vector<KernelCase> max_pool_gradient_cases(const Pool& pool) {
   const auto prepare = [=](CaseArrays& arrays, DType dtype) {
+    pool.count_operations(arrays);
     const ValueType x = pool.x(arrays, dtype), y = pool.y(arrays, dtype),
                     index = pool.y(arrays, DType::uint8);
     return
@@ -61,7 +69,8 @@ std::vector<KernelCase> max_pool_gradient_cases(const Pool& pool) {
   return in_both_types("max_pool2d_backward", pool.describe(), prepare);
 }
 
-AvgPool2dArgs average_args(const CaseArrays& arrays, const Pool& pool, DType dtype) {
+AvgPool2dArgs average_args(CaseArrays& arrays, const Pool& pool, DType dtype) {
+  pool.count_operations(arrays);
   return {.x_type = pool.x(arrays, dtype),
           .y_type = pool.y(arrays, dtype),
           .kernel = {pool.kernel, pool.kernel},
@@ -137,11 +146,14 @@ auto run_global_max_gradient(CaseArrays& arrays, DType dtype) {
 
 constexpr Pool kHalving{.kernel = 2, .stride = 2, .padding = 0};
 constexpr Pool kOverlapping{.kernel = 3, .stride = 2, .padding = 1};
+constexpr Pool kWide{.kernel = 9, .stride = 1, .padding = 4};
 
 const KernelCases registered(
-    {max_pool_cases(kHalving), max_pool_cases(kOverlapping), max_pool_gradient_cases(kHalving),
-     max_pool_gradient_cases(kOverlapping), average_pool_cases(kHalving), average_pool_cases(kOverlapping),
+    {max_pool_cases(kHalving), max_pool_cases(kOverlapping), max_pool_cases(kWide),
+     max_pool_gradient_cases(kHalving), max_pool_gradient_cases(kOverlapping), max_pool_gradient_cases(kWide),
+     average_pool_cases(kHalving), average_pool_cases(kOverlapping), average_pool_cases(kWide),
      average_pool_gradient_cases(kHalving), average_pool_gradient_cases(kOverlapping),
+     average_pool_gradient_cases(kWide),
      in_both_types("global_avg_pool_forward", "planes of 1024", run_global_average),
      in_both_types("global_avg_pool_backward", "planes of 1024", run_global_average_gradient),
      in_both_types("global_max_pool_forward", "planes of 1024", run_global_max),
