@@ -36,12 +36,13 @@ __global__ void __launch_bounds__(kMostTeamThreads)
       });
       last = team_reduce(best, First(), shared);
       // Each thread keeps one, so that they are written side by side.
-      const std::int64_t first = k / threads * threads;
-      if (first + thread == k) own = last;
-      const bool is_full = k + 1 == picked || k + 1 == first + threads;
-      if (is_full && row < loop.rows && first + thread <= k) {
-        values[row * picked + first + thread] = from_accumulator<T>(own.value);
-        indices[row * picked + first + thread] = own.place;
+      const std::int64_t turn = k % threads;
+      if (thread == turn) own = last;
+      const bool is_full = turn == threads - 1 || k == picked - 1;
+      if (is_full && row < loop.rows && thread <= turn) {
+        const std::int64_t place = row * picked + k - turn + thread;
+        values[place] = from_accumulator<T>(own.value);
+        indices[place] = own.place;
       }
     }
   });

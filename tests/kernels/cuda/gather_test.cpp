@@ -14,10 +14,11 @@ struct Case {
   std::int64_t elements() const { return outer * count * inner; }
   std::int64_t results() const { return outer * picked * inner; }
 };
-/// Rows and lines, whole packs or not, wider than a team of threads, with more to pick than a team has.
+/// Rows and lines, whole packs or not, wider than a team of threads, with more to pick than a team has
+/// threads.
 constexpr Case kCases[] = {{0, 5, 2, 1},   {3, 0, 0, 2},    {3, 5, 0, 1},   {1, 1, 1, 1},
                            {7, 31, 5, 1},  {5, 64, 9, 1},   {2, 33, 8, 7},  {2, 2053, 4, 1},
-                           {3, 64, 64, 1}, {1, 4096, 3, 1}, {3, 17, 17, 33}};
+                           {3, 64, 40, 1}, {1, 4096, 3, 1}, {3, 17, 17, 33}};
 
 /// Out of range at times.
 std::vector<double> places(const Case& c) { return random_integers(c.results(), 3, -1, c.count); }

@@ -93,7 +93,8 @@ const KernelCases registered({forward_cases(kDense), forward_cases(kDepthwise), 
                               forward_cases(kVeryWide), backward_data_cases(kDense),
                               backward_data_cases(kDepthwise), backward_data_cases(kWide),
                               backward_data_cases(kVeryWide), backward_weights_cases(kDense),
-                              backward_weights_cases(kDepthwise), backward_weights_cases(kWide)});
+                              backward_weights_cases(kDepthwise), backward_weights_cases(kWide),
+                              backward_weights_cases(kVeryWide)});
 
 }  // namespace
 }  // namespace slipway

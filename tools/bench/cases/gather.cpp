@@ -1,14 +1,15 @@
 #include "kernels/gather.h"
 
-#include <numeric>
+#include <cstdint>
+#include <vector>
 
 #include "tools/bench/kernel_case.h"
 
 namespace slipway {
 namespace {
 
-/// x [outer, count, inner], of which `picked` places along the middle axis are meant; the outermost axis
-/// grows with the device.
+/// x [outer, count, inner] and `picked` places along its middle axis; the outermost one grows with the
+/// device.
 struct Sizes {
   std::int64_t outer, count, picked, inner;
 

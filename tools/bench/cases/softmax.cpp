@@ -69,32 +69,40 @@ std::vector<KernelCase> cross_entropy_cases(const Sizes& sizes) {
   return in_both_types("cross_entropy", sizes.describe(), prepare);
 }
 
-/// What divides the losses of a batch whose positions are shared out.
-auto run_label_weight(CaseArrays& arrays, DType dtype) {
-  constexpr std::int64_t kClasses = 128;
-  const std::int64_t positions = arrays.size(1 << 18, 1 << 26);
-  return [&arrays,
-          args = LabelWeightArgs{
-              .dtype = dtype,
-              .labels = static_cast<const std::int64_t*>(arrays.indices(DType::int64, positions, kClasses)),
-              .weights = nullptr,
-              .sum = static_cast<double*>(arrays.out(DType::float64, 1)),
-              .positions = positions,
-              .classes = kClasses,
-              .ignored_label = -100,
-              .partial = static_cast<double*>(arrays.scratch(DType::float64, CrossEntropyArgs::kParts))}] {
-    label_weight_kernel(arrays.stream(), args);
-  };
+/// What divides the losses of a batch whose positions are shared out; without weights, types don't matter.
+KernelCase label_weight_case() {
+  return {"label_weight", "", [](CaseArrays& arrays) {
+            constexpr std::int64_t kClasses = 128;
+            const std::int64_t positions = arrays.size(1 << 18, 1 << 26);
+            return
+                [&arrays, args = LabelWeightArgs{.dtype = DType::float32,
+                                                 .labels = static_cast<const std::int64_t*>(
+                                                     arrays.indices(DType::int64, positions, kClasses)),
+                                                 .weights = nullptr,
+                                                 .sum = static_cast<double*>(arrays.out(DType::float64, 1)),
+                                                 .positions = positions,
+                                                 .classes = kClasses,
+                                                 .ignored_label = -100,
+                                                 .partial = static_cast<double*>(arrays.scratch(
+                                                     DType::float64, CrossEntropyArgs::kParts))}] {
+                  label_weight_kernel(arrays.stream(), args);
+                };
+          }};
 }
 
 constexpr Sizes kRows{.outer = 256, .axis = 1024, .inner = 1};
 constexpr Sizes kLongRows{.outer = 4, .axis = 50304, .inner = 1};
 constexpr Sizes kPlanes{.outer = 4, .axis = 16, .inner = 4096};
 
-const KernelCases registered({forward_cases(kRows), forward_cases(kLongRows), forward_cases(kPlanes),
-                              backward_cases(kRows), backward_cases(kPlanes), cross_entropy_cases(kRows),
-                              cross_entropy_cases(kLongRows), cross_entropy_cases(kPlanes),
-                              in_both_types("label_weight", "", run_label_weight)});
+const KernelCases registered({forward_cases(kRows),
+                              forward_cases(kLongRows),
+                              forward_cases(kPlanes),
+                              backward_cases(kRows),
+                              backward_cases(kPlanes),
+                              cross_entropy_cases(kRows),
+                              cross_entropy_cases(kLongRows),
+                              cross_entropy_cases(kPlanes),
+                              {label_weight_case()}});
 
 }  // namespace
 }  // namespace slipway
