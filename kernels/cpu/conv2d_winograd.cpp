@@ -1,7 +1,7 @@
 #include "kernels/cpu/conv2d_winograd.h"
 
 #ifdef __AVX2__
-#include "kernels/cpu/winograd_image.h"
+#include "kernels/cpu/winograd_chunks.h"
 #endif
 
 namespace slipway::cpu {
@@ -10,50 +10,13 @@ namespace {
 
 using namespace winograd;
 
-/// Tiles that are transformed together, so that they stay in the second-level cache.
-constexpr std::int64_t kMostTiles = 192;
 constexpr std::int64_t kMostTilesOfImage = 1024;
 constexpr std::int64_t kMaxDepth = 4;  // blocks of inputs whose weights are transformed together
 
-/// The tiles of as many images as are worked on together, from image `begin` on.
-struct Chunk {
-  std::int64_t begin;
-  Tiles tiles;
-};
-class Chunks {
- public:
-  explicit Chunks(const ValueType& output)
-      : all_(cover(output)),
-        images_(std::clamp<std::int64_t>(kMostTiles / (all_.rows * all_.columns), 1, all_.batch)) {}
-  /// Those of a whole chunk.
-  Tiles most() const { return {images_, all_.rows, all_.columns}; }
-  template <class Body>
-  void each(Body&& body) const {
-    for (std::int64_t begin = 0; begin < all_.batch; begin += images_) {
-      body(Chunk{begin, {std::min(images_, all_.batch - begin), all_.rows, all_.columns}});
-    }
-  }
-
- private:
-  Tiles all_;
-  std::int64_t images_;
-};
-
-/// How many groups of output blocks are worked on at once, each with memory of its own.
-std::int64_t group_slots(const Stream& stream, std::int64_t blocks) {
-  const std::int64_t groups = (blocks + kMaxVectors - 1) / kMaxVectors;
-  return std::max<std::int64_t>(1, std::min<std::int64_t>(stream.threads, groups));
-}
-
-/// Calls body.template operator()<kVectors>(slot, first block) for groups of blocks, in parallel.
-template <class Body>
-void for_each_group(const Stream& stream, std::int64_t slots, std::int64_t blocks, Body&& body) {
-  parallel_each(stream, slots, [&](std::int64_t slot) {
-    for (std::int64_t first = slot * kMaxVectors; first < blocks; first += slots * kMaxVectors) {
-      with_vectors(blocks - first, [&]<int kVectors>() { body.template operator()<kVectors>(slot, first); });
-    }
-  });
-}
+/// Between the transformed weights of two points: a cache line more than they take, or all points' would lie
+/// in the same few sets of the first-level cache.
+template <int kVectors>
+constexpr std::int64_t kPieceStride = 16 + (kMaxDepth * kLanes * kVectors * kLanes);
 
 /// A convolution, or the gradient of its input: that is a convolution of dy by the turned weights, with
 /// inputs and outputs exchanged.
@@ -104,7 +67,7 @@ class Multiply {
  private:
   /// Sums [point][tile][vector] and a piece of the transformed weights [point][input][vector].
   static std::int64_t group_elements(const Tiles& tiles) {
-    return (tiles.block() + kPoints * kMaxDepth * kLanes * kLanes) * kMaxVectors;
+    return tiles.block() * kMaxVectors + kPoints * kPieceStride<kMaxVectors>;
   }
 
   template <int kVectors>
@@ -120,15 +83,19 @@ class Multiply {
         }
       }
       for (int e = 0; e < kPoints; ++e) {
-        product<kVectors>({.a = transformed + block * tiles.block() + e * tiles.count() * kLanes,
+        for (std::int64_t next = block + depth; next < std::min(block + depth + kMaxDepth, from_.blocks);
+             ++next) {
+          for (int v = 0; v < kVectors; ++v) prefetch_share<0>(block_of(weight, first + v, next), e);
+        }
+        product<kVectors>({.a = transformed + block * tiles.block() + e * tiles.stride() * kLanes,
                            .a_row = kLanes,
                            .a_k = 1,
                            .a_block = tiles.block(),
-                           .b = piece + e * kMaxDepth * kLanes * kVectors * kLanes,
+                           .b = piece + e * kPieceStride<kVectors>,
                            .b_k = kVectors * kLanes,
                            .b_vector = kLanes,
                            .b_block = kLanes * kVectors * kLanes,
-                           .c = sums + e * tiles.count() * kVectors * kLanes,
+                           .c = sums + e * tiles.stride() * kVectors * kLanes,
                            .c_row = kVectors * kLanes,
                            .c_vector = kLanes,
                            .blocks = depth,
@@ -139,27 +106,30 @@ class Multiply {
     }
   }
 
+  /// The weights of a block of inputs and one of outputs.
+  const float* block_of(const float* weight, std::int64_t to_block, std::int64_t from_block) const {
+    const bool forward = direction_ == Direction::forward;
+    return weight + (forward ? weights_.offset(to_block, from_block) : weights_.offset(from_block, to_block));
+  }
+
   /// G w Gᵀ of a block of inputs and one of outputs: to[point][input][...][output].
   template <int kVectors>
   void transform_weights(const float* weight, std::int64_t to_block, std::int64_t from_block,
                          float* to) const {
-    const bool forward = direction_ == Direction::forward;
-    const float* block =
-        weight + (forward ? weights_.offset(to_block, from_block) : weights_.offset(from_block, to_block));
+    const float* block = block_of(weight, to_block, from_block);
     float turned[9 * kLanes * kLanes];
-    if (!forward) {
+    if (direction_ == Direction::backward) {
       for (int k = 0; k < 9; ++k) {
         transpose(block + (8 - k) * kLanes * kLanes, kLanes, turned + k * kLanes * kLanes, kLanes);
       }
       block = turned;
     }
     for (int i = 0; i < kLanes; ++i) {
-      Vector taps[9], points[kPoints];
-      for (int k = 0; k < 9; ++k) taps[k] = load(block + (k * kLanes + i) * kLanes);
-      transform<WeightTransform>(taps, points);
-      for (int e = 0; e < kPoints; ++e) {
-        store(to + (e * kMaxDepth * kLanes + i) * kVectors * kLanes, points[e]);
-      }
+      const float* const taps = block + i * kLanes;
+      float* const first = to + i * kVectors * kLanes;
+      transform<WeightTransform>(
+          [&](int k) { return load(taps + k * kLanes * kLanes); },
+          [&](int e, Vector point) { store(first + e * kPieceStride<kVectors>, point); });
     }
   }
 
@@ -167,12 +137,12 @@ class Multiply {
   void write(const Values& values, const Chunk& chunk, std::int64_t first, int v, const float* sums) const {
     const Tiles& tiles = chunk.tiles;
     const Vector bias = values.bias ? load(values.bias + (first + v) * kLanes) : Vector{};
+    const std::int64_t step = tiles.stride() * kVectors * kLanes;
     for (std::int64_t t = 0; t < tiles.count(); ++t) {
-      Vector points[kPoints], pixels[kOutput * kOutput];
-      for (int e = 0; e < kPoints; ++e) {
-        points[e] = load(sums + ((e * tiles.count() + t) * kVectors + v) * kLanes);
-      }
-      transform<OutputTransform>(points, pixels);
+      const float* const points = sums + (t * kVectors + v) * kLanes;
+      Vector pixels[kOutput * kOutput];
+      transform<OutputTransform>([&](int e) { return load(points + e * step); },
+                                 [&](int i, Vector pixel) { pixels[i] = pixel; });
       const Place place(tiles, t, 0, 0);
       const std::int64_t plane = (chunk.begin + place.n) * to_.batch_stride + (first + v) * to_.block_stride;
       for (std::int64_t r = 0; r < std::min<std::int64_t>(kOutput, to_.height - place.row); ++r) {
@@ -229,103 +199,6 @@ class BackwardData : public PreparedKernel<Conv2dBackwardDataArgs> {
   Multiply multiply_;
 };
 
-class BackwardWeights : public PreparedKernel<Conv2dBackwardWeightsArgs> {
- public:
-  BackwardWeights(const Stream& stream, const Conv2dProblem& problem)
-      : x_(problem.x),
-        y_(problem.y),
-        chunks_(problem.y),
-        weights_(problem.weight.shape),
-        padding_(problem.window.padding_begin),
-        slots_(group_slots(stream, y_.blocks)) {}
-  std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>((x_.blocks + y_.blocks) * chunks_.most().block() +
-                                    slots_ * group_elements()) *
-           sizeof(float);
-  }
-  void run(const Stream& stream, const Conv2dBackwardWeightsArgs& args) override {
-    chunks_.each([&](const Chunk& chunk) { add(stream, args, chunk); });
-  }
-
- private:
-  /// Products of one block of inputs: [point][input][vector].
-  static std::int64_t group_elements() { return kPoints * kLanes * kMaxVectors * kLanes; }
-
-  /// Adds what the images of a chunk contribute; the first chunk begins the sum.
-  void add(const Stream& stream, const Conv2dBackwardWeightsArgs& args, const Chunk& chunk) const {
-    const Tiles& tiles = chunk.tiles;
-    auto* x = reinterpret_cast<float*>(args.scratch);
-    float* dy = x + x_.blocks * tiles.block();
-    float* groups = dy + y_.blocks * tiles.block();
-    const float* images = static_cast<const float*>(args.x) + chunk.begin * x_.batch_stride;
-    const float* gradients = static_cast<const float*>(args.dy) + chunk.begin * y_.batch_stride;
-    transform_image<InputTransform>(stream, x_, images, tiles, padding_, x);
-    transform_image<OutputGradientTransform>(stream, y_, gradients, tiles, {0, 0}, dy);
-    for_each_group(stream, slots_, y_.blocks, [&]<int kVectors>(std::int64_t slot, std::int64_t first) {
-      float* sums = groups + slot * group_elements();
-      for (std::int64_t block = 0; block < x_.blocks; ++block) {
-        multiply<kVectors>(tiles, x + block * tiles.block(), dy + first * tiles.block(), sums);
-        for (int v = 0; v < kVectors; ++v) {
-          write<kVectors>(sums, v, chunk,
-                          static_cast<float*>(args.dweight) + weights_.offset(first + v, block));
-        }
-      }
-      for (int v = 0; args.dbias && v < kVectors; ++v) {
-        sum_bias(gradients, chunk, first + v, static_cast<float*>(args.dbias));
-      }
-    });
-  }
-
-  template <int kVectors>
-  static void multiply(const Tiles& tiles, const float* x, const float* dy, float* sums) {
-    for (int e = 0; e < kPoints; ++e) {
-      product<kVectors>({.a = x + e * tiles.count() * kLanes,
-                         .a_row = 1,
-                         .a_k = kLanes,
-                         .a_block = 0,
-                         .b = dy + e * tiles.count() * kLanes,
-                         .b_k = kLanes,
-                         .b_vector = tiles.block(),
-                         .b_block = 0,
-                         .c = sums + e * kLanes * kVectors * kLanes,
-                         .c_row = kVectors * kLanes,
-                         .c_vector = kLanes,
-                         .blocks = 1,
-                         .depth = tiles.count(),
-                         .accumulate = false},
-                        kLanes);
-    }
-  }
-
-  template <int kVectors>
-  static void write(const float* sums, int v, const Chunk& chunk, float* dweight) {
-    for (int i = 0; i < kLanes; ++i) {
-      Vector points[kPoints], taps[9];
-      for (int e = 0; e < kPoints; ++e) points[e] = load(sums + ((e * kLanes + i) * kVectors + v) * kLanes);
-      transform<WeightGradientTransform>(points, taps);
-      for (int k = 0; k < 9; ++k) {
-        float* to = dweight + (k * kLanes + i) * kLanes;
-        store(to, chunk.begin > 0 ? load(to) + taps[k] : taps[k]);
-      }
-    }
-  }
-
-  void sum_bias(const float* dy, const Chunk& chunk, std::int64_t block, float* dbias) const {
-    Vector sum = chunk.begin > 0 ? load(dbias + block * kLanes) : Vector{};
-    for (std::int64_t n = 0; n < chunk.tiles.batch; ++n) {
-      const float* plane = dy + n * y_.batch_stride + block * y_.block_stride;
-      for (std::int64_t i = 0; i < y_.height * y_.width; ++i) sum += load(plane + i * kLanes);
-    }
-    store(dbias + block * kLanes, sum);
-  }
-
-  Image x_, y_;
-  Chunks chunks_;
-  Weights weights_;
-  std::array<std::int64_t, 2> padding_;
-  std::int64_t slots_;
-};
-
 }  // namespace
 
 bool conv2d_winograd_applies(const Conv2dProblem& problem) {
@@ -359,10 +232,6 @@ std::unique_ptr<PreparedKernel<Conv2dBackwardDataArgs>> conv2d_backward_data_win
     const Stream& stream, const Conv2dProblem& problem) {
   return std::make_unique<BackwardData>(stream, problem);
 }
-std::unique_ptr<PreparedKernel<Conv2dBackwardWeightsArgs>> conv2d_backward_weights_winograd(
-    const Stream& stream, const Conv2dProblem& problem) {
-  return std::make_unique<BackwardWeights>(stream, problem);
-}
 #else  // whose vectors are too short
 bool conv2d_winograd_applies(const Conv2dProblem&) { return false; }
 bool conv2d_winograd_wins(const Conv2dProblem&) { return false; }
@@ -371,10 +240,6 @@ std::unique_ptr<PreparedKernel<Conv2dArgs>> conv2d_forward_winograd(const Stream
 }
 std::unique_ptr<PreparedKernel<Conv2dBackwardDataArgs>> conv2d_backward_data_winograd(const Stream&,
                                                                                       const Conv2dProblem&) {
-  return nullptr;
-}
-std::unique_ptr<PreparedKernel<Conv2dBackwardWeightsArgs>> conv2d_backward_weights_winograd(
-    const Stream&, const Conv2dProblem&) {
   return nullptr;
 }
 #endif

@@ -4,9 +4,9 @@
 
 /// Convolution 3x3 of stride 1 by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional
 /// Neural Networks", 2015), float32. Images are transformed a few at a time and weights in pieces, which stay
-/// in the cache and are used up at once: the transformed weights are four times the weights, and an
-/// implementation that writes all of them to memory spends its time there where pixels are few. The order of
-/// every sum is fixed whatever the thread count.
+/// in the cache and are used up at once, while the next piece is fetched: the transformed weights are four
+/// times the weights, and an implementation that writes all of them to memory spends its time there where
+/// pixels are few. The order of every sum is fixed whatever the thread count.
 namespace slipway::cpu {
 
 /// Whether the kernels can do it: 3x3, stride 1, layouts blocked by the width of a vector, AVX2 or AVX-512.

@@ -12,8 +12,11 @@ namespace slipway::cpu::winograd {
 struct Tiles {
   std::int64_t batch, rows, columns;  // tiles down and across an image
   std::int64_t count() const { return batch * rows * columns; }
+  /// Tiles from one point to the next: odd, as powers of two would put all points of a tile into the same few
+  /// sets of the first-level cache.
+  std::int64_t stride() const { return count() | 1; }
   /// Elements of one channel block, transformed.
-  std::int64_t block() const { return kPoints * count() * kLanes; }
+  std::int64_t block() const { return kPoints * stride() * kLanes; }
 };
 
 inline Tiles cover(const ValueType& output) {
@@ -35,11 +38,12 @@ template <class Transform>
 void transform_image(const Stream& stream, const Image& image, const float* from, const Tiles& tiles,
                      const std::array<std::int64_t, 2>& padding, float* to) {
   constexpr int kEdge = Transform::kIn;
-  parallel_each(stream, image.blocks, [&](std::int64_t block) {
-    for (std::int64_t t = 0; t < tiles.count(); ++t) {
+  const std::int64_t count = tiles.count(), step = tiles.stride() * kLanes;
+  parallel_each(stream, image.blocks, [&, count, step](std::int64_t block) {
+    for (std::int64_t t = 0; t < count; ++t) {
       const Place place(tiles, t, -padding[0], -padding[1]);
       const float* plane = from + place.n * image.batch_stride + block * image.block_stride;
-      Vector pixels[kEdge * kEdge], points[kPoints];
+      Vector pixels[kEdge * kEdge];
       for (int r = 0; r < kEdge; ++r) {
         for (int c = 0; c < kEdge; ++c) {
           const std::int64_t y = place.row + r, x = place.column + c;
@@ -47,10 +51,9 @@ void transform_image(const Stream& stream, const Image& image, const float* from
           pixels[r * kEdge + c] = inside ? load(plane + (y * image.width + x) * kLanes) : Vector{};
         }
       }
-      transform<Transform>(pixels, points);
-      for (int e = 0; e < kPoints; ++e) {
-        store(to + block * tiles.block() + (e * tiles.count() + t) * kLanes, points[e]);
-      }
+      float* const first = to + block * tiles.block() + t * kLanes;
+      transform<Transform>([&](int i) { return pixels[i]; },
+                           [&](int e, Vector point) { store(first + e * step, point); });
     }
   });
 }
