@@ -1,5 +1,7 @@
 #include "core/tensor/device.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -14,6 +16,18 @@ namespace slipway {
 namespace {
 
 constexpr std::size_t kAlignment = 64;  // a cache line and an AVX-512 vector
+constexpr std::size_t kHugePage = 2 << 20;
+
+/// Large memory in huge pages, where the system has them: addresses are translated sooner, and there are
+/// fewer pages to hand out, or to pin when another process reads them.
+std::byte* allocate_on_host(std::size_t bytes) {
+  const std::size_t alignment = bytes < 2 * kHugePage ? kAlignment : kHugePage;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
+  if (!memory) throw Error(text("cpu: out of memory for ", bytes, " bytes"));
+  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+  return memory;
+}
 
 /// The host: memory is memory, and work is done when it is asked for.
 class CpuBackend final : public DeviceBackend {
@@ -21,12 +35,7 @@ class CpuBackend final : public DeviceBackend {
   int count(std::string*) const override { return 1; }
   DeviceInfo info(int) const override { return {.name = "CPU"}; }
 
-  std::byte* allocate(Device, std::size_t bytes) override {
-    const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
-    if (!memory) throw Error(text("cpu: out of memory for ", bytes, " bytes"));
-    return memory;
-  }
+  std::byte* allocate(Device, std::size_t bytes) override { return allocate_on_host(bytes); }
   void release(Device, std::byte* memory) noexcept override { std::free(memory); }
   void* open_queue(Device) override { return nullptr; }
   void close_queue(Device, void*) noexcept override {}
