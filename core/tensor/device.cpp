@@ -18,24 +18,22 @@ namespace {
 constexpr std::size_t kAlignment = 64;  // a cache line and an AVX-512 vector
 constexpr std::size_t kHugePage = 2 << 20;
 
-/// Large memory in huge pages, where the system has them: addresses are translated sooner, and there are
-/// fewer pages to hand out, or to pin when another process reads them.
-std::byte* allocate_on_host(std::size_t bytes) {
-  const std::size_t alignment = bytes < 2 * kHugePage ? kAlignment : kHugePage;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
-  if (!memory) throw Error(text("cpu: out of memory for ", bytes, " bytes"));
-  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
-  return memory;
-}
-
 /// The host: memory is memory, and work is done when it is asked for.
 class CpuBackend final : public DeviceBackend {
  public:
   int count(std::string*) const override { return 1; }
   DeviceInfo info(int) const override { return {.name = "CPU"}; }
 
-  std::byte* allocate(Device, std::size_t bytes) override { return allocate_on_host(bytes); }
+  /// Large memory in huge pages, where the system has them: fewer pages to hand out, to look up, and to pin
+  /// when another process reads them.
+  std::byte* allocate(Device, std::size_t bytes) override {
+    const std::size_t alignment = bytes < 2 * kHugePage ? kAlignment : kHugePage;
+    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
+    if (!memory) throw Error(text("cpu: out of memory for ", bytes, " bytes"));
+    if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+    return memory;
+  }
   void release(Device, std::byte* memory) noexcept override { std::free(memory); }
   void* open_queue(Device) override { return nullptr; }
   void close_queue(Device, void*) noexcept override {}
