@@ -24,15 +24,16 @@ inline int threads_worth(const Stream& stream, double flops) {
 }
 
 /// Calls body(begin, end) over [0, count) in chunks of at least `grain`, spread over the stream's threads.
-/// The chunks depend on the thread count: for loops without reductions. Each thread works on its own copy of
-/// the body: what it captured by value is then known not to change where the loop writes, so that the loop
-/// vectorises as it does on one thread.
+/// The chunks depend on the thread count: for loops without reductions. Each thread, also where there is one
+/// only, works on its own copy of the body: what it captured by value is then known not to change where the
+/// loop writes, and the loop vectorises.
 template <class Body>
 void parallel_for(const Stream& stream, std::int64_t count, std::int64_t grain, Body&& body) {
   const std::int64_t wanted = std::max<std::int64_t>(1, count / std::max<std::int64_t>(1, grain));
   const int threads = static_cast<int>(std::min<std::int64_t>(stream.threads, wanted));
   if (threads <= 1) {
-    if (count > 0) body(std::int64_t{0}, count);
+    auto own = body;
+    if (count > 0) own(std::int64_t{0}, count);
     return;
   }
   const std::int64_t chunk = ((count + threads - 1) / threads + 15) / 16 * 16;
@@ -49,7 +50,8 @@ template <class Body>
 void parallel_each(const Stream& stream, std::int64_t count, Body&& body) {
   const int threads = static_cast<int>(std::min<std::int64_t>(stream.threads, count));
   if (threads <= 1) {
-    for (std::int64_t i = 0; i < count; ++i) body(i);
+    auto own = body;
+    for (std::int64_t i = 0; i < count; ++i) own(i);
     return;
   }
 #pragma omp parallel for num_threads(threads) schedule(static) firstprivate(body)
