@@ -119,27 +119,33 @@ class LaunchVerb : public Verb {
     if (child == 0) start(command, before);
     launched_process = child;
     sigprocmask(SIG_SETMASK, &before, nullptr);
-    const int status = wait_for(child, board);
+    const int code = wait_for(child, board);
     launched_process = 0;
-    return exit_code(status);
+    return code;
   }
 
-  /// A rank that can't reach others ends all that it can. If mpirun, too, can't reach some of them, it would
-  /// wait until TCP loses patience, a quarter of an hour.
+  /// The exit status of the ranks. Two things only this process can end: a rank that stops when the others
+  /// have left already, which nobody else would notice, and an mpirun that is told to end ranks on machines
+  /// that it can't reach, for which it would wait until TCP loses patience, a quarter of an hour.
   static int wait_for(pid_t mpirun, const RankBoard& board) {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::milliseconds kLook{20}, kPatience{3'000};
-    std::optional<Clock::time_point> given_up;
-    for (bool ended = false;;) {
+    constexpr int kHung = 1;
+    std::optional<Clock::time_point> all_end, mpirun_ends;
+    for (bool hung = false;;) {
       int status = 0;
       const pid_t found = waitpid(mpirun, &status, WNOHANG);
       require(found >= 0 || errno == EINTR, "waiting for mpirun: ", std::strerror(errno));
-      if (found == mpirun) return status;
-      if (!given_up && board.given_up()) given_up = Clock::now();
-      if (!ended && given_up && Clock::now() - *given_up > kPatience) {
-        kill(mpirun, SIGKILL);
-        ended = true;
+      if (found == mpirun) return hung ? kHung : exit_code(status);
+      const Clock::time_point now = Clock::now();
+      if (const auto patience = board.patience(); patience && !all_end) all_end = now + *patience;
+      if (!hung && all_end && now > *all_end) {
+        hung = true;
+        std::cerr << "slipway launch: not all processes ended when the first had left" << std::endl;
+        kill(mpirun, SIGTERM);
       }
+      if (!mpirun_ends && (hung || board.given_up())) mpirun_ends = now + kPatience;
+      if (mpirun_ends && now > *mpirun_ends) kill(mpirun, SIGKILL);
       std::this_thread::sleep_for(kLook);
     }
   }

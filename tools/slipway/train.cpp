@@ -71,18 +71,28 @@ class TrainVerb : public Verb {
 
   int run() override {
     const std::optional<LaunchedRank> launched = launched_rank(process_environment());
-    if (launched) note_.emplace(std::getenv(RankBoard::kVariable), launched->rank);
-    const std::unique_ptr<Communicator> ranks = join_ranks(launched, mpi_options());
-    ranks_ = ranks.get();
-    if (launched) local_ = {.rank = launched->local_rank, .ranks = launched->local_ranks};
     console_ = quiet_ ? ConsoleOutput::quiet : launched ? ConsoleOutput::plain : ConsoleOutput::shown;
-    if (launched && threads_option_->count() == 0) threads_ = std::max(1, threads_ / launched->local_ranks);
+    if (!launched) return train();
+    note_.emplace(std::getenv(RankBoard::kVariable), launched->rank);
+    local_ = {.rank = launched->local_rank, .ranks = launched->local_ranks};
+    if (threads_option_->count() == 0) threads_ = std::max(1, threads_ / launched->local_ranks);
+    const int code = train_as(launched);
+    note_->left(timeout());
+    return code;
+  }
+
+ private:
+  /// Joins the other ranks, and has left them on return.
+  int train_as(const std::optional<LaunchedRank>& launched) {
+    const std::unique_ptr<Communicator> ranks = join_ranks(launched, mpi_options());
     if (!ranks) return train();
+    ranks_ = ranks.get();
+    int code = 0;
     try {
-      return train();
+      code = train();
     } catch (const SharedFailure& failure) {
       if (leads()) std::cerr << "slipway train: " << failure.what() << std::endl;
-      return failure.exit_code();
+      code = failure.exit_code();
     } catch (const std::exception& error) {
       std::cerr << text("slipway train: rank ", ranks->rank(), " of ", ranks->size(), ": ", error.what(),
                         '\n')
@@ -90,9 +100,10 @@ class TrainVerb : public Verb {
       note_->gives_up();
       abandon_mpi(dynamic_cast<const UserError*>(&error) ? 2 : 1);
     }
+    note_->leaves();
+    return code;
   }
 
- private:
   int train() {
     // A resumed run makes the choices that it made before, so that it computes the same bits. Ranks, which
     // may find different ones the fastest, make none.

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "core/base/error.h"
@@ -18,14 +19,15 @@ namespace slipway {
 /// Written by one process and read by another, which have the same program.
 struct RankBoard::Place {
   std::atomic<std::int64_t> step;
-  std::atomic<bool> joined, given_up;
+  std::atomic<std::int32_t> patience;  // in milliseconds, more than 0 once the rank has left
+  std::atomic<bool> joined, given_up, leaving;
   char phase[110];  // ended by a zero byte; empty: the rank computes
 };
 
 namespace {
 
 using Place = RankBoard::Place;
-static_assert(sizeof(Place) == 120 && std::atomic<std::int64_t>::is_always_lock_free);
+static_assert(sizeof(Place) == 128 && std::atomic<std::int64_t>::is_always_lock_free);
 
 constexpr const char* kName = "slipway ranks";
 
@@ -44,6 +46,7 @@ std::string activity(const Place& place) {
   const std::string phase(place.phase, ::strnlen(place.phase, sizeof place.phase));
   const std::int64_t step = place.step;
   std::string done = phase.empty() ? "computed" : "waited for others in the exchange of " + phase;
+  if (place.leaving) done = place.patience > 0 ? "had left" : "was about to leave";
   if (place.given_up) done = phase.empty() ? "gave up" : "gave up in the exchange of " + phase;
   return done + (step > 0 ? text(", in step ", step) : ", before the first step");
 }
@@ -85,6 +88,14 @@ void RankBoard::clear() {
 
 bool RankBoard::given_up() const {
   return std::any_of(places_, places_ + ranks_, [](const Place& place) { return place.given_up.load(); });
+}
+
+std::optional<std::chrono::milliseconds> RankBoard::patience() const {
+  for (const Place* place = places_; place < places_ + ranks_; ++place) {
+    if (const std::int32_t patience = place->patience; patience > 0)
+      return std::chrono::milliseconds(patience);
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> RankBoard::describe() const {
@@ -131,6 +142,16 @@ void RankNote::waits(std::string_view phase) {
 
 void RankNote::gives_up() {
   if (place_ != nullptr) place_->given_up = true;
+}
+
+void RankNote::leaves() {
+  if (place_ != nullptr) place_->leaving = true;
+}
+
+void RankNote::left(std::chrono::milliseconds patience) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  if (place_ != nullptr)
+    place_->patience = static_cast<std::int32_t>(std::clamp<std::int64_t>(patience.count(), 1, kMost));
 }
 
 }  // namespace slipway

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +28,8 @@ class RankBoard {
   void clear();
   /// Whether a rank has given up because it can't reach others.
   bool given_up() const;
+  /// Once any rank has left: how long the others may take to do so.
+  std::optional<std::chrono::milliseconds> patience() const;
   /// What the ranks did last, one line for those that did the same: "rank 1 computed, in step 17". Nothing of
   /// ranks that have noted nothing.
   std::vector<std::string> describe() const;
@@ -52,6 +56,10 @@ class RankNote {
   /// It waits for others in the exchange of this; "": it goes on by itself.
   void waits(std::string_view phase);
   void gives_up();
+  /// It has done its work, and goes.
+  void leaves();
+  /// It is gone, for others as well, which should follow within `patience`.
+  void left(std::chrono::milliseconds patience);
 
  private:
   void* memory_ = nullptr;

@@ -170,6 +170,11 @@ class EndTest(LaunchTest):
         self.assertEqual(self.processes(), {}, output)
         return status, output
 
+    def with_mpirun(self, script):
+        """An environment in which this is mpirun."""
+        os.chmod(self.write("bin/mpirun", script), 0o755)
+        return {**os.environ, "PATH": self.path("bin") + os.pathsep + os.environ["PATH"]}
+
     def processes(self):
         """The processes of this test's run by rank."""
         return {int(rank): process for process, rank in self.running().items() if rank is not None}
@@ -209,12 +214,11 @@ class EndTest(LaunchTest):
         config = self.write("run.yaml", TABLE)
         self.train(config, runs="runs", train__epochs=1)  # an earlier run of this name, which stays as it is
         before = read_records(self.path("runs/run"))
-        os.chmod(self.write("bin/mpirun", f"""\
+        environment = self.with_mpirun(f"""\
             #!/bin/sh
             if mkdir failed; then exit 137; fi
             exec {shutil.which("mpirun")} "$@"
-            """), 0o755)
-        environment = {**os.environ, "PATH": self.path("bin") + os.pathsep + os.environ["PATH"]}
+            """)
         done = subprocess.run(self.command("launch", "--devices=2", "--max-restarts=1", config, "--threads=1"),
                               cwd=self.directory, env=environment, check=True, capture_output=True, text=True, timeout=200)
         self.assertIn("restart 1 of 1", done.stderr)
@@ -246,6 +250,34 @@ class EndTest(LaunchTest):
         self.assertEqual(status, 1, output)
         self.assertRegex(output, r"slipway train: rank 0 of 2: .*in the exchange of \w[\w ]*: waited 10 s for the other ranks; "
                          "no sign of life from rank 1")
+
+    def test_a_process_that_stops_when_the_others_have_left(self):
+        config = self.write("run.yaml", TABLE)
+        environment = {"OF_THIS_TEST": self.directory, **self.with_mpirun(f"""\
+            #!/bin/bash
+            for ((at = 1; at <= $#; ++at)); do if [ "${{!at}}" = train ]; then break; fi; done
+            exec {shutil.which("mpirun")} "${{@:1:at-2}}" {self.path("rank")} "${{@:at-1}}"
+            """)}
+        os.chmod(self.write("rank", """\
+            #!/bin/sh
+            "$@"
+            status=$?
+            if [ "$OMPI_COMM_WORLD_RANK" = 1 ] && [ ! -e goes ]; then kill -STOP $$; fi
+            exit $status
+            """), 0o755)
+        for restarts, status in ((0, 1), (1, 0)):
+            with self.subTest(restarts=restarts):
+                process = subprocess.Popen(
+                    self.command("launch", "--devices=2", "--max-restarts", restarts, config, "--threads=1", "--timeout=1"),
+                    cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                output = self.read_until(process, "slipway launch: not all processes ended when the first had left")
+                self.write("goes", "")
+                ended, rest = self.finish(process)
+                self.assertEqual(ended, status, output + rest)
+                self.assertIn("finished 15 steps", output)
+                self.assertIn("processes ended with status 1\n  ranks 0 and 1 had left, in step 15\n", rest)
+                self.assertEqual("Nothing is left to train" in rest, restarts > 0)
+                os.remove(self.path("goes"))
 
 
 if __name__ == "__main__":

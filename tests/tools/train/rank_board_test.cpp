@@ -51,9 +51,21 @@ TEST(RankBoard, TellsWhatKilledProcessesDidLast) {
   });
   EXPECT_TRUE(board.given_up());
   EXPECT_EQ(board.describe()[1], "rank 0 gave up in the exchange of the loss, in step 17");
+  EXPECT_EQ(board.patience(), std::nullopt);
+  for (const int rank : {2, 3}) {
+    in_killed_process([&] {
+      RankNote note(path.c_str(), rank);
+      note.leaves();
+      if (rank == 3) note.left(std::chrono::milliseconds(1500));
+    });
+  }
+  EXPECT_EQ(board.describe()[1], "rank 3 had left, in step 17");
+  EXPECT_EQ(board.describe()[3], "rank 2 was about to leave, in step 17");
+  EXPECT_EQ(board.patience(), std::chrono::milliseconds(1500));
   board.clear();
   EXPECT_TRUE(board.describe().empty());
   EXPECT_FALSE(board.given_up());
+  EXPECT_EQ(board.patience(), std::nullopt);
 }
 
 TEST(RankBoard, WhereThereIsNoneNothingIsWritten) {
@@ -65,6 +77,8 @@ TEST(RankBoard, WhereThereIsNoneNothingIsWritten) {
     note.step(2);
     note.waits("the loss");
     note.gives_up();
+    note.leaves();
+    note.left(std::chrono::milliseconds(1));
   }
   std::string found;
   std::ifstream(path) >> found;
