@@ -2,10 +2,11 @@
 
 #include <mpi.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,9 +15,10 @@
 #include <vector>
 
 #include "core/comm/deadline.h"
-#include "core/comm/mpi_algorithm.h"
 #include "core/comm/mpi_recursive_doubling.h"
+#include "core/comm/mpi_ring.h"
 #include "core/comm/mpi_roll_call.h"
+#include "core/comm/mpi_values.h"
 
 namespace slipway {
 namespace {
@@ -24,45 +26,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-std::string mpi_error_text(int code) {
-  char message[MPI_MAX_ERROR_STRING] = {};
-  int length = 0;
-  MPI_Error_string(code, message, &length);
-  return {message, static_cast<std::size_t>(length)};
-}
-
-MPI_Datatype mpi_type(DType dtype) {
-  switch (dtype) {
-    case DType::float32:
-      return MPI_FLOAT;
-    case DType::float64:
-      return MPI_DOUBLE;
-    case DType::int64:
-      return MPI_INT64_T;
-    case DType::bfloat16:
-      return MPI_UINT16_T;  // for an operation of our own
-    default:
-      throw Error(text("all_reduce: expects float32, float64, bfloat16 or int64, got ", dtype));
-  }
-}
-
-/// An operation of MPI: other += own.
-void add_bfloat16(void* own, void* other, int* count, MPI_Datatype*) {
-  const auto* x = static_cast<const bfloat16*>(own);
-  auto* sum = static_cast<bfloat16*>(other);
-  for (int i = 0; i < *count; ++i) sum[i] = bfloat16(static_cast<float>(sum[i]) + static_cast<float>(x[i]));
-}
-
-/// MPI counts in int; whoever sends more than fits would have to send it in parts.
-int mpi_count(std::int64_t count) {
-  require(count <= std::numeric_limits<int>::max(), "MPI: ", count, " elements at once, at most ",
-          std::numeric_limits<int>::max(), " are possible");
-  return static_cast<int>(count);
-}
-
 /// Bytes from which on an exchange is worth driving on while others compute, and a ring worth its many steps.
 /// Whoever waits for as few as these has them sooner by himself.
 constexpr std::size_t kFew = 64 << 10;
+
+constexpr int kTags = 32768;  // which every MPI has
 
 /// MPI is asked by one thread at a time: the one that trains, or the one that drives exchanges on meanwhile.
 std::mutex& mpi_mutex() {
@@ -86,8 +54,9 @@ class MpiCommunicator final : public Communicator {
 
  private:
   struct Exchange {
-    std::vector<MPI_Request> requests;          // null once they are done
-    std::optional<RecursiveDoubling> doubling;  // what comes after them
+    std::vector<MPI_Request> requests;  // null once they are done
+    std::unique_ptr<MpiSteps> steps;    // what comes after them, or null
+    Buffer scratch;                     // of these
     int code = MPI_SUCCESS;
     const char* call = "";
     std::string phase;
@@ -102,6 +71,16 @@ class MpiCommunicator final : public Communicator {
   template <class Start>
   void begin(const Call& call, const Start& start);
   void begin_all_reduce(const TensorView& values, std::string_view phase);
+  void begin_ring(const Ring::Values& values, Ring::Parts parts, std::string_view phase);
+  Buffer take_scratch(std::size_t bytes);
+  int next_tag() { return last_tag_ = (last_tag_ + 1) % kTags; }
+  Ring::Values ring_values(const TensorView& values, std::int64_t count) const {
+    return {.data = values.data,
+            .count = count,
+            .element_bytes = size_of(values.dtype()),
+            .type = mpi_type(values.dtype()),
+            .sum = sum_of(values.dtype())};
+  }
   void drive_on(std::size_t bytes);
   void finish(const void* result);
   void wait_longer(std::unique_lock<std::mutex>& lock, Exchange& exchange);
@@ -118,10 +97,10 @@ class MpiCommunicator final : public Communicator {
   MPI_Comm ranks_ = MPI_COMM_NULL;
   std::optional<RollCall> roll_call_;
   MPI_Op bfloat16_sum_ = MPI_OP_NULL;
-  std::optional<MpiAlgorithm> algorithm_;
   int rank_ = 0, size_ = 1;
   std::vector<DoublingStep> doubling_steps_;
   int last_tag_ = 0;
+  std::vector<Buffer> scratch_;  // that no exchange needs at present
   bool failed_ = false;
 
   std::map<const void*, Exchange> exchanges_;  // that were not waited for yet, by where their result will lie
@@ -143,7 +122,6 @@ MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) 
   MPI_Comm_set_errhandler(ranks_, MPI_ERRORS_RETURN);
   roll_call_.emplace(ranks_);
   check(MPI_Op_create(add_bfloat16, /*commute=*/1, &bfloat16_sum_), "MPI_Op_create", "the start");
-  algorithm_.emplace();
   MPI_Comm_rank(ranks_, &rank_);
   MPI_Comm_size(ranks_, &size_);
   doubling_steps_ = doubling_steps(rank_, size_);
@@ -160,7 +138,6 @@ MpiCommunicator::~MpiCommunicator() {
   driver_.join();
   if (failed_ || std::uncaught_exceptions() > 0) return;
   const Deadline deadline = exit_unless_ranks_come(options_.timeout, "MPI_Finalize");
-  algorithm_.reset();
   MPI_Op_free(&bfloat16_sum_);
   roll_call_->end();
   MPI_Comm_free(&ranks_);
@@ -182,8 +159,8 @@ bool MpiCommunicator::test(Exchange& exchange) {
   int done = 0;
   exchange.code = MPI_Testall(static_cast<int>(exchange.requests.size()), exchange.requests.data(), &done,
                               MPI_STATUSES_IGNORE);
-  if (done != 0 && exchange.code == MPI_SUCCESS && exchange.doubling) {
-    exchange.code = exchange.doubling->next(exchange.requests);
+  if (done != 0 && exchange.code == MPI_SUCCESS && exchange.steps) {
+    exchange.code = exchange.steps->next(exchange.requests);
     done = exchange.requests.empty() ? 1 : 0;
   }
   exchange.ended = done != 0 || exchange.code != MPI_SUCCESS;
@@ -239,6 +216,7 @@ void MpiCommunicator::finish(const void* result) {
   const auto node = exchanges_.extract(found);
   const Exchange& ended = node.mapped();
   if (!exchanges_.empty()) started_.notify_all();
+  if (ended.scratch.data()) scratch_.push_back(ended.scratch);
   check(ended.code, ended.call, ended.phase);
   if (!options_.observe) return;
   const std::chrono::duration<double> waited = Clock::now() - called;
@@ -278,25 +256,39 @@ void expect_host(const TensorView& values) {
 
 void MpiCommunicator::begin_all_reduce(const TensorView& values, std::string_view phase) {
   expect_host(values);
-  const int count = mpi_count(values.type.layout.extent(values.shape()));
-  const MPI_Datatype type = mpi_type(values.dtype());
+  const std::int64_t count = values.type.layout.extent(values.shape());
+  const Ring::Values all = ring_values(values, count);
   if (count == 0) return;
-  const MPI_Op sum = sum_of(values.dtype());
-  if (const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype()); bytes <= kFew) {
-    begin({values.data, "MPI_Isend", phase}, [&](Exchange& exchange) {
-      constexpr int kTags = 32768;  // which every MPI has
-      last_tag_ = (last_tag_ + 1) % kTags;
-      exchange.doubling.emplace(
-          ranks_, last_tag_, doubling_steps_,
-          RecursiveDoubling::Values{values.data, count, static_cast<int>(bytes), type, sum});
-      return exchange.doubling->next(exchange.requests);
-    });
-  } else {
-    begin({values.data, "MPI_Iallreduce", phase}, [&](Exchange& exchange) {
-      return MPI_Iallreduce(MPI_IN_PLACE, values.data, count, type, sum, ranks_,
-                            &exchange.requests.emplace_back());
-    });
-  }
+  const std::size_t bytes = static_cast<std::size_t>(count) * all.element_bytes;
+  if (bytes > kFew) return begin_ring(all, {.reduces = true, .gathers = true}, phase);
+  begin({values.data, "MPI_Isend", phase}, [&](Exchange& exchange) {
+    exchange.steps = std::make_unique<RecursiveDoubling>(
+        ranks_, next_tag(), doubling_steps_,
+        RecursiveDoubling::Values{values.data, static_cast<int>(count), static_cast<int>(bytes), all.type,
+                                  all.sum});
+    return exchange.steps->next(exchange.requests);
+  });
+}
+
+void MpiCommunicator::begin_ring(const Ring::Values& values, Ring::Parts parts, std::string_view phase) {
+  mpi_count((values.count + size_ - 1) / size_);
+  begin({values.data, "MPI_Isend", phase}, [&](Exchange& exchange) {
+    exchange.scratch = take_scratch(Ring::scratch_bytes(values, size_, parts));
+    exchange.steps =
+        std::make_unique<Ring>(ranks_, next_tag(), shard(), parts, values, exchange.scratch.data());
+    return exchange.steps->next(exchange.requests);
+  });
+}
+
+/// At least so many bytes. Once every exchange of a step has had some, nothing is allocated any more.
+Buffer MpiCommunicator::take_scratch(std::size_t bytes) {
+  if (bytes == 0) return {};
+  const auto fits = std::find_if(scratch_.begin(), scratch_.end(),
+                                 [&](const Buffer& scratch) { return scratch.bytes() >= bytes; });
+  if (fits == scratch_.end()) return Buffer(Device{}, bytes);
+  Buffer found = *fits;
+  scratch_.erase(fits);
+  return found;
 }
 
 void MpiCommunicator::start_all_reduce(const Stream&, const TensorView& values, std::string_view phase) {
@@ -309,40 +301,36 @@ void MpiCommunicator::all_reduce(const Stream& stream, const TensorView& values,
   wait(stream, values);
 }
 
-/// A reduction to each rank: together they send what has to be sent, while Open MPI's
-/// MPI_Ireduce_scatter_block sends everything through one rank.
 void MpiCommunicator::start_reduce_scatter(const Stream&, const TensorView& values, std::string_view phase) {
   expect_host(values);
-  const int count = mpi_count(slice_of(values));
-  const MPI_Datatype type = mpi_type(values.dtype());
+  const std::int64_t count = slice_of(values) * size_;
+  const Ring::Values all = ring_values(values, count);
   if (count == 0) return;
-  const std::size_t bytes = static_cast<std::size_t>(count) * size_of(values.dtype());
-  begin({values.data, "MPI_Ireduce", phase}, [&](Exchange& exchange) {
-    int code = MPI_SUCCESS;
-    for (int root = 0; root < size_ && code == MPI_SUCCESS; ++root) {
-      std::byte* slice = values.data + static_cast<std::size_t>(root) * bytes;
-      const bool own = root == rank_;
-      code = MPI_Ireduce(own ? MPI_IN_PLACE : slice, own ? slice : nullptr, count, type,
-                         sum_of(values.dtype()), root, ranks_, &exchange.requests.emplace_back());
-    }
-    return code;
-  });
+  begin_ring(all, {.reduces = true}, phase);
   drive_on(values.type.bytes());
 }
 
 void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std::string_view phase) {
   expect_host(gather.part);
   expect_host(gather.all);
-  const int bytes = mpi_count(static_cast<std::int64_t>(gather.part.type.bytes()));
-  require(gather.all.type.bytes() == gather.part.type.bytes() * static_cast<std::size_t>(size_),
-          "all_gather: parts of ", gather.part.type, " from ", size_, " ranks don't make ", gather.all.type);
+  const std::size_t bytes = gather.part.type.bytes(), all_bytes = gather.all.type.bytes();
+  require(all_bytes == bytes * static_cast<std::size_t>(size_), "all_gather: parts of ", gather.part.type,
+          " from ", size_, " ranks don't make ", gather.all.type);
   if (bytes == 0) return;
-  const bool in_place = gather.part.data == gather.all.data + static_cast<std::ptrdiff_t>(rank_) * bytes;
+  std::byte* const own = gather.all.data + static_cast<std::size_t>(rank_) * bytes;
+  if (gather.part.data != own) std::memcpy(own, gather.part.data, bytes);
+  if (all_bytes > kFew) {
+    begin_ring({.data = gather.all.data,
+                .count = static_cast<std::int64_t>(all_bytes),
+                .element_bytes = 1,
+                .type = MPI_BYTE},
+               {.gathers = true}, phase);
+    return drive_on(all_bytes);
+  }
   begin({gather.all.data, "MPI_Iallgather", phase}, [&](Exchange& exchange) {
-    return MPI_Iallgather(in_place ? MPI_IN_PLACE : gather.part.data, bytes, MPI_BYTE, gather.all.data, bytes,
-                          MPI_BYTE, ranks_, &exchange.requests.emplace_back());
+    return MPI_Iallgather(MPI_IN_PLACE, static_cast<int>(bytes), MPI_BYTE, gather.all.data,
+                          static_cast<int>(bytes), MPI_BYTE, ranks_, &exchange.requests.emplace_back());
   });
-  drive_on(gather.all.type.bytes());
 }
 
 void MpiCommunicator::wait(const Stream&, const TensorView& result) {

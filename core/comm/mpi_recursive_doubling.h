@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "core/comm/mpi_steps.h"
+
 namespace slipway {
 
 /// What a rank does in one step of an all-reduce: it sends all its values to its partner, adds the partner's
@@ -21,9 +23,9 @@ struct DoublingStep {
 /// Source: Thakur, Rabenseifner, Gropp, "Optimization of Collective Communication Operations in MPICH", 2005.
 std::vector<DoublingStep> doubling_steps(int rank, int size);
 
-/// An all-reduce of few values, begun step by step by whoever waits for it: sooner done than Open MPI's
-/// MPI_Iallreduce, which makes a schedule first and then goes through it.
-class RecursiveDoubling {
+/// An all-reduce of few values: sooner done than Open MPI's MPI_Iallreduce, which makes a schedule first and
+/// then goes through it.
+class RecursiveDoubling final : public MpiSteps {
  public:
   struct Values {
     std::byte* data = nullptr;
@@ -34,9 +36,7 @@ class RecursiveDoubling {
   /// `tag`: of this one among those that go on at the same time. The steps are this rank's.
   RecursiveDoubling(MPI_Comm ranks, int tag, std::span<const DoublingStep> steps, const Values& values);
 
-  /// Begins the next step; the requests of the one before are done. No requests: that was the last.
-  /// Returns MPI's code.
-  int next(std::vector<MPI_Request>& requests);
+  int next(std::vector<MPI_Request>& requests) override;
 
  private:
   MPI_Comm ranks_;

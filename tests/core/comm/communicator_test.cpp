@@ -32,7 +32,7 @@ void expect_collectives(Communicator& ranks) {
   const std::int64_t size = ranks.size(), rank = ranks.rank();
   for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::int64}) {
     const std::int64_t largest = dtype == DType::bfloat16 ? 7 : 97;  // sums that it holds
-    for (const std::int64_t count : {0, 1, 31, 33, 4099}) {
+    for (const std::int64_t count : {0, 1, 31, 33, 4099, 40'009}) {
       std::vector<double> mine;
       for (std::int64_t i = 0; i < count; ++i) mine.push_back(static_cast<double>(i % largest * (rank + 1)));
       const Tensor values = Tensor::of(Shape{count}, mine).cast(dtype);
@@ -50,7 +50,7 @@ void expect_collectives(Communicator& ranks) {
       ASSERT_EQ(all.at({i / 3, i % 3}), static_cast<double>(i / 3 + 1));
   }
   for (const DType dtype : {DType::float32, DType::bfloat16}) {
-    for (const std::int64_t slice : {0, 1, 31, 4099}) {
+    for (const std::int64_t slice : {0, 1, 31, 40'009}) {
       const Tensor values(dtype, Shape{size * slice});
       const auto value = [&](std::int64_t i) { return static_cast<double>(i % 7); };
       for (std::int64_t i = 0; i < size * slice; ++i)
