@@ -34,7 +34,8 @@ void add_bfloat16(void* own, void* other, int* count, MPI_Datatype*) {
   auto* sum = static_cast<bfloat16*>(other);
   const int n = *count;
 #pragma omp simd
-  for (int i = 0; i < n; ++i) sum[i] = bfloat16(static_cast<float>(sum[i]) + static_cast<float>(x[i]));
+  for (int i = 0; i < n; ++i)
+    sum[i].bits = bfloat16::from_float(static_cast<float>(sum[i]) + static_cast<float>(x[i]));
 }
 
 int mpi_count(std::int64_t count) {
