@@ -17,7 +17,8 @@
 #include "core/comm/deadline.h"
 #include "core/comm/mpi_recursive_doubling.h"
 #include "core/comm/mpi_ring.h"
-#include "core/comm/mpi_roll_call.h"
+#include "core/comm/mpi_session.h"
+#include "core/comm/mpi_shared_exchange.h"
 #include "core/comm/mpi_values.h"
 
 namespace slipway {
@@ -43,8 +44,11 @@ class MpiCommunicator final : public Communicator {
   explicit MpiCommunicator(const MpiOptions& options);
   ~MpiCommunicator() override;
 
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
+  /// Where that is possible. All ranks together, before any other exchange.
+  void share_memory();
+
+  int rank() const override { return session_->rank(); }
+  int size() const override { return session_->size(); }
   void start_all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
   void all_reduce(const Stream& stream, const TensorView& values, std::string_view phase) override;
   void start_reduce_scatter(const Stream& stream, const TensorView& values, std::string_view phase) override;
@@ -54,9 +58,10 @@ class MpiCommunicator final : public Communicator {
 
  private:
   struct Exchange {
-    std::vector<MPI_Request> requests;  // null once they are done
-    std::unique_ptr<MpiSteps> steps;    // what comes after them, or null
-    Buffer scratch;                     // of these
+    std::vector<MPI_Request> requests;     // null once they are done
+    std::unique_ptr<MpiSteps> steps;       // what comes after them, or null
+    Buffer scratch;                        // of these
+    std::optional<SharedExchange> shared;  // all of it, without messages
     int code = MPI_SUCCESS;
     const char* call = "";
     std::string phase;
@@ -71,15 +76,15 @@ class MpiCommunicator final : public Communicator {
   template <class Start>
   void begin(const Call& call, const Start& start);
   void begin_all_reduce(const TensorView& values, std::string_view phase);
-  void begin_ring(const Ring::Values& values, Ring::Parts parts, std::string_view phase);
+  void begin_slices(const MpiValues& values, SliceExchange kind, std::string_view phase);
   Buffer take_scratch(std::size_t bytes);
   int next_tag() { return last_tag_ = (last_tag_ + 1) % kTags; }
-  Ring::Values ring_values(const TensorView& values, std::int64_t count) const {
+  MpiValues mpi_values(const TensorView& values, std::int64_t count) const {
     return {.data = values.data,
             .count = count,
             .element_bytes = size_of(values.dtype()),
             .type = mpi_type(values.dtype()),
-            .sum = sum_of(values.dtype())};
+            .sum = session_->sum_of(values.dtype())};
   }
   void drive_on(std::size_t bytes);
   void finish(const void* result);
@@ -88,19 +93,16 @@ class MpiCommunicator final : public Communicator {
   void drive();
   bool test_all();
   bool test(Exchange& exchange);
-  MPI_Op sum_of(DType dtype) const { return dtype == DType::bfloat16 ? bfloat16_sum_ : MPI_SUM; }
   void check(int code, const char* call, std::string_view phase);
   [[noreturn]] void fail(const std::string& what, std::string_view phase);
   std::string who_is_missing();
 
   MpiOptions options_;
-  MPI_Comm ranks_ = MPI_COMM_NULL;
-  std::optional<RollCall> roll_call_;
-  MPI_Op bfloat16_sum_ = MPI_OP_NULL;
-  int rank_ = 0, size_ = 1;
+  std::optional<MpiSession> session_;
   std::vector<DoublingStep> doubling_steps_;
   int last_tag_ = 0;
-  std::vector<Buffer> scratch_;  // that no exchange needs at present
+  std::unique_ptr<SharedSlots> slots_;  // where ranks share memory
+  std::vector<Buffer> scratch_;         // that no exchange needs at present
   bool failed_ = false;
 
   std::map<const void*, Exchange> exchanges_;  // that were not waited for yet, by where their result will lie
@@ -110,22 +112,14 @@ class MpiCommunicator final : public Communicator {
 };
 
 MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) {
-  const Deadline deadline = exit_unless_ranks_come(options_.timeout, "MPI_Init_thread");
   const std::unique_lock lock(mpi_mutex());
-  int initialized = 0, provided = 0;
-  MPI_Initialized(&initialized);
-  require(initialized == 0, "MPI: this process has joined already");
-  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread", "the start");
-  require(provided >= MPI_THREAD_SERIALIZED, mpi_library(), " serves one thread only, expected ",
-          "MPI_THREAD_SERIALIZED");
-  check(MPI_Comm_dup(MPI_COMM_WORLD, &ranks_), "MPI_Comm_dup", "the start");
-  MPI_Comm_set_errhandler(ranks_, MPI_ERRORS_RETURN);
-  roll_call_.emplace(ranks_);
-  check(MPI_Op_create(add_bfloat16, /*commute=*/1, &bfloat16_sum_), "MPI_Op_create", "the start");
-  MPI_Comm_rank(ranks_, &rank_);
-  MPI_Comm_size(ranks_, &size_);
-  doubling_steps_ = doubling_steps(rank_, size_);
+  session_.emplace(options_.timeout);
+  doubling_steps_ = doubling_steps(rank(), size());
   driver_ = std::thread([this] { drive(); });
+}
+
+void MpiCommunicator::share_memory() {
+  if (session_->on_one_machine() && size() > 1) slots_ = SharedSlots::make(*this);
 }
 
 /// MPI_Finalize waits for all ranks: where they are not coming, it must not be called.
@@ -137,11 +131,7 @@ MpiCommunicator::~MpiCommunicator() {
   started_.notify_all();
   driver_.join();
   if (failed_ || std::uncaught_exceptions() > 0) return;
-  const Deadline deadline = exit_unless_ranks_come(options_.timeout, "MPI_Finalize");
-  MPI_Op_free(&bfloat16_sum_);
-  roll_call_->end();
-  MPI_Comm_free(&ranks_);
-  MPI_Finalize();
+  session_->leave(options_.timeout);
 }
 
 void MpiCommunicator::fail(const std::string& what, std::string_view phase) {
@@ -157,8 +147,11 @@ void MpiCommunicator::check(int code, const char* call, std::string_view phase) 
 bool MpiCommunicator::test(Exchange& exchange) {
   if (exchange.ended) return true;
   int done = 0;
-  exchange.code = MPI_Testall(static_cast<int>(exchange.requests.size()), exchange.requests.data(), &done,
-                              MPI_STATUSES_IGNORE);
+  if (exchange.shared)
+    done = exchange.shared->advance(exchange.code) ? 1 : 0;
+  else
+    exchange.code = MPI_Testall(static_cast<int>(exchange.requests.size()), exchange.requests.data(), &done,
+                                MPI_STATUSES_IGNORE);
   if (done != 0 && exchange.code == MPI_SUCCESS && exchange.steps) {
     exchange.code = exchange.steps->next(exchange.requests);
     done = exchange.requests.empty() ? 1 : 0;
@@ -242,7 +235,7 @@ void MpiCommunicator::wait_longer(std::unique_lock<std::mutex>& lock, Exchange& 
 
 std::string MpiCommunicator::who_is_missing() {
   std::string missing;
-  for (const int silent : roll_call_->silent_ranks(options_.answer_time))
+  for (const int silent : session_->roll_call().silent_ranks(options_.answer_time))
     missing += text(missing.empty() ? "" : ", ", silent);
   return text(
       "waited ", std::chrono::duration<double>(options_.timeout).count(), " s for the other ranks; ",
@@ -257,25 +250,29 @@ void expect_host(const TensorView& values) {
 void MpiCommunicator::begin_all_reduce(const TensorView& values, std::string_view phase) {
   expect_host(values);
   const std::int64_t count = values.type.layout.extent(values.shape());
-  const Ring::Values all = ring_values(values, count);
+  const MpiValues all = mpi_values(values, count);
   if (count == 0) return;
   const std::size_t bytes = static_cast<std::size_t>(count) * all.element_bytes;
-  if (bytes > kFew) return begin_ring(all, {.reduces = true, .gathers = true}, phase);
+  if (bytes > kFew) return begin_slices(all, {.reduces = true, .gathers = true}, phase);
   begin({values.data, "MPI_Isend", phase}, [&](Exchange& exchange) {
     exchange.steps = std::make_unique<RecursiveDoubling>(
-        ranks_, next_tag(), doubling_steps_,
+        session_->ranks(), next_tag(), doubling_steps_,
         RecursiveDoubling::Values{values.data, static_cast<int>(count), static_cast<int>(bytes), all.type,
                                   all.sum});
     return exchange.steps->next(exchange.requests);
   });
 }
 
-void MpiCommunicator::begin_ring(const Ring::Values& values, Ring::Parts parts, std::string_view phase) {
-  mpi_count((values.count + size_ - 1) / size_);
-  begin({values.data, "MPI_Isend", phase}, [&](Exchange& exchange) {
-    exchange.scratch = take_scratch(Ring::scratch_bytes(values, size_, parts));
+void MpiCommunicator::begin_slices(const MpiValues& values, SliceExchange kind, std::string_view phase) {
+  mpi_count((values.count + size() - 1) / size());
+  begin({values.data, slots_ ? "MPI_Reduce_local" : "MPI_Isend", phase}, [&](Exchange& exchange) {
+    if (slots_) {
+      exchange.shared.emplace(*slots_, kind, values);
+      return MPI_SUCCESS;
+    }
+    exchange.scratch = take_scratch(Ring::scratch_bytes(values, size(), kind));
     exchange.steps =
-        std::make_unique<Ring>(ranks_, next_tag(), shard(), parts, values, exchange.scratch.data());
+        std::make_unique<Ring>(session_->ranks(), next_tag(), shard(), kind, values, exchange.scratch.data());
     return exchange.steps->next(exchange.requests);
   });
 }
@@ -303,10 +300,10 @@ void MpiCommunicator::all_reduce(const Stream& stream, const TensorView& values,
 
 void MpiCommunicator::start_reduce_scatter(const Stream&, const TensorView& values, std::string_view phase) {
   expect_host(values);
-  const std::int64_t count = slice_of(values) * size_;
-  const Ring::Values all = ring_values(values, count);
+  const std::int64_t count = slice_of(values) * size();
+  const MpiValues all = mpi_values(values, count);
   if (count == 0) return;
-  begin_ring(all, {.reduces = true}, phase);
+  begin_slices(all, {.reduces = true}, phase);
   drive_on(values.type.bytes());
 }
 
@@ -314,22 +311,23 @@ void MpiCommunicator::start_all_gather(const Stream&, const Gather& gather, std:
   expect_host(gather.part);
   expect_host(gather.all);
   const std::size_t bytes = gather.part.type.bytes(), all_bytes = gather.all.type.bytes();
-  require(all_bytes == bytes * static_cast<std::size_t>(size_), "all_gather: parts of ", gather.part.type,
-          " from ", size_, " ranks don't make ", gather.all.type);
+  require(all_bytes == bytes * static_cast<std::size_t>(size()), "all_gather: parts of ", gather.part.type,
+          " from ", size(), " ranks don't make ", gather.all.type);
   if (bytes == 0) return;
-  std::byte* const own = gather.all.data + static_cast<std::size_t>(rank_) * bytes;
+  std::byte* const own = gather.all.data + static_cast<std::size_t>(rank()) * bytes;
   if (gather.part.data != own) std::memcpy(own, gather.part.data, bytes);
   if (all_bytes > kFew) {
-    begin_ring({.data = gather.all.data,
-                .count = static_cast<std::int64_t>(all_bytes),
-                .element_bytes = 1,
-                .type = MPI_BYTE},
-               {.gathers = true}, phase);
+    begin_slices({.data = gather.all.data,
+                  .count = static_cast<std::int64_t>(all_bytes),
+                  .element_bytes = 1,
+                  .type = MPI_BYTE},
+                 {.gathers = true}, phase);
     return drive_on(all_bytes);
   }
   begin({gather.all.data, "MPI_Iallgather", phase}, [&](Exchange& exchange) {
     return MPI_Iallgather(MPI_IN_PLACE, static_cast<int>(bytes), MPI_BYTE, gather.all.data,
-                          static_cast<int>(bytes), MPI_BYTE, ranks_, &exchange.requests.emplace_back());
+                          static_cast<int>(bytes), MPI_BYTE, session_->ranks(),
+                          &exchange.requests.emplace_back());
   });
 }
 
@@ -342,7 +340,7 @@ void MpiCommunicator::broadcast(const Stream&, const Broadcast& broadcast, std::
   const int bytes = mpi_count(static_cast<std::int64_t>(broadcast.values.type.bytes()));
   if (bytes == 0) return;
   begin({broadcast.values.data, "MPI_Ibcast", phase}, [&](Exchange& exchange) {
-    return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, ranks_,
+    return MPI_Ibcast(broadcast.values.data, bytes, MPI_BYTE, broadcast.root, session_->ranks(),
                       &exchange.requests.emplace_back());
   });
   finish(broadcast.values.data);
@@ -359,7 +357,9 @@ std::string mpi_library() {
 }
 
 std::unique_ptr<Communicator> join_mpi(const MpiOptions& options) {
-  return std::make_unique<MpiCommunicator>(options);
+  auto ranks = std::make_unique<MpiCommunicator>(options);
+  ranks->share_memory();
+  return ranks;
 }
 
 void mpi_all_reduce(std::span<float> values) {

@@ -2,13 +2,14 @@
 
 namespace slipway {
 
-std::size_t Ring::scratch_bytes(const Values& values, int ranks, Parts parts) {
+std::size_t Ring::scratch_bytes(const MpiValues& values, int ranks, SliceExchange kind) {
   const std::int64_t largest_slice = (values.count + ranks - 1) / ranks;
-  return parts.reduces ? static_cast<std::size_t>(largest_slice) * values.element_bytes : 0;
+  return kind.reduces ? static_cast<std::size_t>(largest_slice) * values.element_bytes : 0;
 }
 
-Ring::Ring(MPI_Comm ranks, int tag, const Shard& shard, Parts parts, const Values& values, std::byte* scratch)
-    : ranks_(ranks), tag_(tag), shard_(shard), parts_(parts), values_(values), scratch_(scratch) {}
+Ring::Ring(MPI_Comm ranks, int tag, const Shard& shard, SliceExchange kind, const MpiValues& values,
+           std::byte* scratch)
+    : ranks_(ranks), tag_(tag), shard_(shard), kind_(kind), values_(values), scratch_(scratch) {}
 
 Ring::Slice Ring::slice(int number) const {
   const Shard place{.rank = (number + 2 * shard_.ranks) % shard_.ranks, .ranks = shard_.ranks};
@@ -21,8 +22,8 @@ int Ring::next(std::vector<MPI_Request>& requests) {
   requests.clear();
   if (adds_.count > 0) code = MPI_Reduce_local(scratch_, adds_.data, adds_.count, values_.type, values_.sum);
   adds_ = {};
-  const int rank = shard_.rank, rounds = shard_.ranks - 1, reducing = parts_.reduces ? rounds : 0;
-  if (step_ == reducing + (parts_.gathers ? rounds : 0) || code != MPI_SUCCESS) return code;
+  const int rank = shard_.rank, rounds = shard_.ranks - 1, reducing = kind_.reduces ? rounds : 0;
+  if (step_ == reducing + (kind_.gathers ? rounds : 0) || code != MPI_SUCCESS) return code;
   const bool reduces = step_ < reducing;
   const int round = reduces ? step_ : step_ - reducing;
   // The sum of a slice begins behind its rank and ends there; from there it goes round once more.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/comm/mpi_steps.h"
+#include "core/comm/mpi_values.h"
 #include "core/comm/shard.h"
 
 namespace slipway {
@@ -18,21 +19,11 @@ namespace slipway {
 /// Source: Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", 2009.
 class Ring final : public MpiSteps {
  public:
-  struct Parts {
-    bool reduces = false;  // the slice of this rank's number becomes the sum
-    bool gathers = false;  // then every slice becomes that of the rank of its number
-  };
-  struct Values {
-    std::byte* data = nullptr;
-    std::int64_t count = 0;
-    std::size_t element_bytes = 0;
-    MPI_Datatype type = MPI_DATATYPE_NULL;
-    MPI_Op sum = MPI_OP_NULL;
-  };
   /// How much memory of its own it needs.
-  static std::size_t scratch_bytes(const Values& values, int ranks, Parts parts);
+  static std::size_t scratch_bytes(const MpiValues& values, int ranks, SliceExchange kind);
   /// `tag`: of this one among those that go on at the same time.
-  Ring(MPI_Comm ranks, int tag, const Shard& shard, Parts parts, const Values& values, std::byte* scratch);
+  Ring(MPI_Comm ranks, int tag, const Shard& shard, SliceExchange kind, const MpiValues& values,
+       std::byte* scratch);
 
   int next(std::vector<MPI_Request>& requests) override;
 
@@ -47,8 +38,8 @@ class Ring final : public MpiSteps {
   MPI_Comm ranks_;
   int tag_;
   Shard shard_;
-  Parts parts_;
-  Values values_;
+  SliceExchange kind_;
+  MpiValues values_;
   std::byte* scratch_;
   int step_ = 0;
   Slice adds_;  // to which what has come is to be added

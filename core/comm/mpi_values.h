@@ -2,12 +2,28 @@
 
 #include <mpi.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "core/base/dtype.h"
 
 namespace slipway {
+
+/// Values side by side, which MPI can add to others.
+struct MpiValues {
+  std::byte* data = nullptr;
+  std::int64_t count = 0;
+  std::size_t element_bytes = 0;
+  MPI_Datatype type = MPI_DATATYPE_NULL;
+  MPI_Op sum = MPI_OP_NULL;
+};
+
+/// What ranks do with values that are cut into a slice for each of them.
+struct SliceExchange {
+  bool reduces = false;  // the slice of a rank's number becomes the sum, on this rank
+  bool gathers = false;  // then every slice becomes that of the rank of its number, on all of them
+};
 
 /// "MPI_ERR_TRUNCATE: message truncated"
 std::string mpi_error_text(int code);

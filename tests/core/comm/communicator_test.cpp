@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 #include "core/comm/mpi.h"
@@ -25,6 +26,36 @@ TEST(Shard, PartsAreContiguousAndDifferByOneAtMost) {
       EXPECT_EQ(end, samples);
     }
   }
+}
+
+/// Several reductions at the same time, of more than passes through shared memory at once.
+void expect_many_values(Communicator& ranks, DType dtype) {
+  const std::int64_t size = ranks.size(), rank = ranks.rank(), slice = 2'500'000 / size + 7;
+  const std::int64_t count = size * slice;
+  const Tensor own(dtype, Shape{count}), sum(dtype, Shape{count});
+  const auto value = [](std::int64_t i) { return static_cast<double>(i % 3 + i / 1'000'000 % 2); };
+  std::vector<double> mine, ours;
+  for (std::int64_t i = 0; i < count; ++i) {
+    mine.push_back(value(i) * static_cast<double>(rank + 1));
+    ours.push_back(value(i) * static_cast<double>(size * (size + 1) / 2));
+  }
+  copy_elements(Tensor::of(Shape{count}, mine).cast(dtype), own);
+  copy_elements(Tensor::of(Shape{count}, ours).cast(dtype), sum);
+  const auto same = [&](const Tensor& values, std::int64_t begin, std::int64_t end) {
+    const std::size_t bytes = size_of(dtype), from = static_cast<std::size_t>(begin) * bytes;
+    return std::memcmp(values.view().data + from, sum.view().data + from,
+                       static_cast<std::size_t>(end - begin) * bytes) == 0;
+  };
+  const Tensor everywhere = own.clone(), sliced = own.clone(), gathered(dtype, Shape{count});
+  ranks.start_all_reduce({}, everywhere, "a test");
+  ranks.start_reduce_scatter({}, sliced, "a test");
+  ranks.wait({}, everywhere);
+  ranks.wait({}, sliced);
+  EXPECT_TRUE(same(everywhere, 0, count)) << dtype;
+  EXPECT_TRUE(same(sliced, rank * slice, (rank + 1) * slice)) << dtype;
+  ranks.all_gather({}, {.part = sliced.slice(0, rank * slice, (rank + 1) * slice), .all = gathered},
+                   "a test");
+  EXPECT_TRUE(same(gathered, 0, count)) << dtype;
 }
 
 /// What every implementation has to do.
@@ -68,6 +99,8 @@ void expect_collectives(Communicator& ranks) {
     ranks.all_gather({}, {.part = part, .all = all}, "a test");
     for (std::int64_t i = 0; i < size * 5; ++i) ASSERT_EQ(all.at({i}), static_cast<double>(i / 5 + 1));
   }
+  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::int64})
+    expect_many_values(ranks, dtype);
   if (size > 1) {
     EXPECT_THROW(ranks.reduce_scatter({}, Tensor(DType::float32, Shape{size + 1}), "a test"), Error);
   }
