@@ -119,7 +119,7 @@ MpiCommunicator::MpiCommunicator(const MpiOptions& options) : options_(options) 
 }
 
 void MpiCommunicator::share_memory() {
-  if (session_->on_one_machine() && size() > 1) slots_ = SharedSlots::make(*this);
+  if (options_.share_memory && session_->on_one_machine() && size() > 1) slots_ = SharedSlots::make(*this);
 }
 
 /// MPI_Finalize waits for all ranks: where they are not coming, it must not be called.

@@ -21,8 +21,9 @@ struct ExchangeTime {
 };
 
 struct MpiOptions {
-  std::chrono::milliseconds timeout{30'000};               // how long a rank waits for the others in one call
-  std::chrono::milliseconds answer_time{2'000};            // how long, after that, it waits for signs of life
+  std::chrono::milliseconds timeout{30'000};     // how long a rank waits for the others in one call
+  std::chrono::milliseconds answer_time{2'000};  // how long, after that, it waits for signs of life
+  bool share_memory = true;  // between ranks of one machine; without, they do as those of several machines
   std::function<void(const ExchangeTime&)> observe = {};   // called for each exchange that was waited for
   std::function<void(std::string_view phase)> waits = {};  // this rank waits in it; "": it goes on
 };

@@ -21,7 +21,7 @@ class SharedSlots {
     std::uint64_t left = 0;     // the last of which it needs nothing any more
     std::uint64_t unused[5]{};  // up to a cache line
   };
-  static constexpr std::size_t kSlots = 16, kSlotBytes = 512 << 10;  // small enough for a cache
+  static constexpr std::size_t kSlots = 8, kSlotBytes = 256 << 10;  // small enough for a cache
 
   /// Null where ranks can't share memory. All of them call it together.
   static std::unique_ptr<SharedSlots> make(Communicator& ranks);

@@ -159,5 +159,7 @@ TEST_F(MpiRanks, DoWhatACommunicatorDoes) {
   }
 }
 
+TEST_F(MpiRanks, DoTheSameByMessages) { expect_collectives(*join_mpi({.share_memory = false})); }
+
 }  // namespace
 }  // namespace slipway::test
