@@ -28,12 +28,12 @@ TEST(Shard, PartsAreContiguousAndDifferByOneAtMost) {
   }
 }
 
-/// Several reductions at the same time, of more than passes through shared memory at once.
-void expect_many_values(Communicator& ranks, DType dtype) {
-  const std::int64_t size = ranks.size(), rank = ranks.rank(), slice = 2'500'000 / size + 7;
+/// Several reductions at the same time, of about as many values.
+void expect_many_values(Communicator& ranks, DType dtype, std::int64_t values) {
+  const std::int64_t size = ranks.size(), rank = ranks.rank(), slice = values / size + 7;
   const std::int64_t count = size * slice;
   const Tensor own(dtype, Shape{count}), sum(dtype, Shape{count});
-  const auto value = [](std::int64_t i) { return static_cast<double>(i % 3 + i / 1'000'000 % 2); };
+  const auto value = [](std::int64_t i) { return static_cast<double>(i % 3 + i / 10'000 % 2); };
   std::vector<double> mine, ours;
   for (std::int64_t i = 0; i < count; ++i) {
     mine.push_back(value(i) * static_cast<double>(rank + 1));
@@ -41,9 +41,9 @@ void expect_many_values(Communicator& ranks, DType dtype) {
   }
   copy_elements(Tensor::of(Shape{count}, mine).cast(dtype), own);
   copy_elements(Tensor::of(Shape{count}, ours).cast(dtype), sum);
-  const auto same = [&](const Tensor& values, std::int64_t begin, std::int64_t end) {
+  const auto same = [&](const Tensor& found, std::int64_t begin, std::int64_t end) {
     const std::size_t bytes = size_of(dtype), from = static_cast<std::size_t>(begin) * bytes;
-    return std::memcmp(values.view().data + from, sum.view().data + from,
+    return std::memcmp(found.view().data + from, sum.view().data + from,
                        static_cast<std::size_t>(end - begin) * bytes) == 0;
   };
   const Tensor everywhere = own.clone(), sliced = own.clone(), gathered(dtype, Shape{count});
@@ -58,8 +58,8 @@ void expect_many_values(Communicator& ranks, DType dtype) {
   EXPECT_TRUE(same(gathered, 0, count)) << dtype;
 }
 
-/// What every implementation has to do.
-void expect_collectives(Communicator& ranks) {
+/// What every implementation has to do, with values that are few or `many`.
+void expect_collectives(Communicator& ranks, std::int64_t many) {
   const std::int64_t size = ranks.size(), rank = ranks.rank();
   for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::int64}) {
     const std::int64_t largest = dtype == DType::bfloat16 ? 7 : 97;  // sums that it holds
@@ -100,7 +100,7 @@ void expect_collectives(Communicator& ranks) {
     for (std::int64_t i = 0; i < size * 5; ++i) ASSERT_EQ(all.at({i}), static_cast<double>(i / 5 + 1));
   }
   for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::int64})
-    expect_many_values(ranks, dtype);
+    expect_many_values(ranks, dtype, many);
   if (size > 1) {
     EXPECT_THROW(ranks.reduce_scatter({}, Tensor(DType::float32, Shape{size + 1}), "a test"), Error);
   }
@@ -126,14 +126,15 @@ void expect_collectives(Communicator& ranks) {
 }
 
 TEST(LocalRanks, DoWhatACommunicatorDoes) {
-  for (const int ranks : {1, 2, 3, 4}) run_on_ranks(ranks, expect_collectives);
+  for (const int size : {1, 2, 3, 4})
+    run_on_ranks(size, [](Communicator& ranks) { expect_collectives(ranks, 10'000); });
 }
 
 TEST(LocalRanks, AFailureOfOneEndsAll) {
   EXPECT_THROW(run_on_ranks(3,
                             [](Communicator& ranks) {
                               if (ranks.rank() == 1) throw UserError("a mistake");
-                              expect_collectives(ranks);
+                              expect_collectives(ranks, 10'000);
                             }),
                UserError);
 }
@@ -141,6 +142,8 @@ TEST(LocalRanks, AFailureOfOneEndsAll) {
 /// Run by mpirun as tests of their own, not among the others, which are one process.
 class MpiRanks : public testing::Test {
  protected:
+  static constexpr std::int64_t kMany = 2'500'000;  // more than passes through shared memory at once
+
   void SetUp() override {
     if (!std::getenv("OMPI_COMM_WORLD_SIZE")) GTEST_SKIP() << "no mpirun has started this process";
   }
@@ -150,7 +153,7 @@ TEST_F(MpiRanks, DoWhatACommunicatorDoes) {
   const std::unique_ptr<Communicator> ranks = join_mpi();
   EXPECT_EQ(std::to_string(ranks->size()), std::getenv("OMPI_COMM_WORLD_SIZE"));
   EXPECT_EQ(std::to_string(ranks->rank()), std::getenv("OMPI_COMM_WORLD_RANK"));
-  expect_collectives(*ranks);
+  expect_collectives(*ranks, kMany);
   try {
     ranks->all_reduce({}, Tensor(DType::uint8, Shape{3}), "bytes");
     ADD_FAILURE() << "bytes have no sum";
@@ -159,7 +162,7 @@ TEST_F(MpiRanks, DoWhatACommunicatorDoes) {
   }
 }
 
-TEST_F(MpiRanks, DoTheSameByMessages) { expect_collectives(*join_mpi({.share_memory = false})); }
+TEST_F(MpiRanks, DoTheSameByMessages) { expect_collectives(*join_mpi({.share_memory = false}), kMany); }
 
 }  // namespace
 }  // namespace slipway::test
