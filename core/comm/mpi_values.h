@@ -10,7 +10,7 @@
 
 namespace slipway {
 
-/// Values side by side, which MPI can add to others.
+/// Values side by side; with a sum, MPI can add them to others.
 struct MpiValues {
   std::byte* data = nullptr;
   std::int64_t count = 0;
